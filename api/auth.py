@@ -1,0 +1,143 @@
+"""Accounts and tokens: register, login, refresh, logout, me."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app, g, request
+from flask_jwt_extended import create_access_token, create_refresh_token, decode_token, get_jwt
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import PyJWTError
+
+from api import acceso
+from api.acceso import usuario_actual
+from api.base import Rutas, limitador, sesion
+from api.errores import Problema
+from api.esquemas import Login, Logout, Mensaje, Registro, Tokens, UsuarioSobre
+from shared import usuarios
+from shared.db import plegar
+from shared.modelos import Usuario
+from shared.settings import Settings
+
+rutas = Rutas("auth", __name__, url_prefix="/api/auth", description="Cuentas y sesiones")
+OCUPADO = "Ya está en uso; elija otro."
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _cuenta() -> str:
+    """The account somebody tries to enter, whatever case they type it in."""
+    cuerpo = request.get_json(silent=True)
+    nombre = cuerpo.get("username") if isinstance(cuerpo, dict) else None
+    return f"cuenta:{plegar(str(nombre))[:100]}"
+
+
+@rutas.post("/register")
+@limitador.limit(lambda: _settings().limite_registro)
+@rutas.arguments(Registro)
+@rutas.response(201, UsuarioSobre)
+def register(datos: dict[str, Any]) -> dict[str, Any]:
+    """Crea una cuenta de operario."""
+    if not _settings().registro_abierto:
+        raise Problema(403, "El registro está cerrado. Pida una cuenta a un administrador.")
+    try:
+        usuario = usuarios.crear(sesion(), **datos, rounds=_settings().bcrypt_rounds)
+    except usuarios.YaExiste as e:
+        sesion().rollback()
+        raise Problema(409, "Ese usuario o correo ya tiene cuenta.", {c: [OCUPADO] for c in e.args[0]}) from e
+    anotar("registro", usuario.id)
+    sesion().commit()
+    return {"message": "Cuenta creada. Ya puede entrar en /api/auth/login.", "usuario": usuario}
+
+
+@rutas.post("/login")
+@limitador.limit(lambda: _settings().limite_login)
+@limitador.limit(lambda: _settings().limite_login_cuenta, key_func=_cuenta, deduct_when=lambda r: r.status_code == 401)
+@rutas.arguments(Login)
+@rutas.response(200, Tokens)
+def login(datos: dict[str, Any]) -> dict[str, Any]:
+    """Entra con usuario o correo y contraseña."""
+    cerradura: usuarios.Cerradura = current_app.extensions["cerradura"]
+    usuario = cerradura.abrir(sesion(), datos["username"], datos["password"])
+    if usuario is None:
+        anotar("login_fallido", None, {"username": datos["username"]})
+        sesion().commit()
+        raise Problema(401, "Usuario o contraseña incorrectos.", cabeceras=acceso.DESAFIO)
+    usuarios.anotar_login(sesion(), usuario)
+    anotar("login", usuario.id)
+    sesion().commit()
+    return {
+        **_acceso(usuario),
+        "refresh_token": create_refresh_token(str(usuario.id)),
+        "usuario": usuario,
+    }
+
+
+@rutas.post("/refresh")
+@acceso.con_refresh
+@rutas.doc(security=[{"token": []}])
+@rutas.response(200, Tokens)
+def refresh() -> dict[str, Any]:
+    """Un access_token nuevo a cambio del refresh_token, que va en Authorization."""
+    return _acceso(usuario_actual())
+
+
+@rutas.post("/logout")
+@acceso.con_login
+@rutas.doc(security=[{"token": []}])
+@rutas.arguments(Logout, required=False)
+@rutas.response(200, Mensaje)
+def logout(datos: dict[str, Any]) -> dict[str, str]:
+    """Cierra la sesión: el token de acceso, y el de refresco si va en el cuerpo, dejan de servir."""
+    _revocar(get_jwt())
+    if "refresh_token" in datos:
+        _revocar(_propio(datos["refresh_token"]))
+    anotar("logout", usuario_actual().id)
+    sesion().commit()
+    return {"message": "Sesión cerrada."}
+
+
+@rutas.get("/me")
+@acceso.con_login
+@rutas.doc(security=[{"token": []}])
+@rutas.response(200, UsuarioSobre)
+def me() -> dict[str, Any]:
+    """Quién soy."""
+    return {"usuario": usuario_actual()}
+
+
+def anotar(accion: str, usuario_id: int | None, detalle: dict[str, Any] | None = None) -> None:
+    usuarios.anotar(
+        sesion(),
+        accion,
+        usuario_id,
+        ip=request.remote_addr,
+        agente=request.headers.get("User-Agent"),
+        detalle={"id_peticion": g.id_peticion, **(detalle or {})},
+    )
+
+
+def _acceso(usuario: Usuario) -> dict[str, Any]:
+    return {
+        "access_token": create_access_token(str(usuario.id)),
+        "expires_in": _settings().jwt_access_token_expires,
+    }
+
+
+def _propio(refresh_token: str) -> dict[str, Any]:
+    """The claims of the caller's own refresh token."""
+    try:
+        token: dict[str, Any] = decode_token(refresh_token, allow_expired=True)
+    except (JWTExtendedException, PyJWTError, ValueError) as e:
+        raise Problema(422, "El refresh_token no es válido.", {"refresh_token": ["No es un token nuestro."]}) from e
+    if token["sub"] != str(usuario_actual().id) or token["type"] != "refresh":
+        raise Problema(422, "El refresh_token no es suyo.", {"refresh_token": ["No es su token de refresco."]})
+    return token
+
+
+def _revocar(token: dict[str, Any]) -> None:
+    usuarios.revocar(sesion(), token["jti"], datetime.fromtimestamp(token["exp"], UTC))

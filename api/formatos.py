@@ -1,0 +1,143 @@
+"""The downloads. FORMATOS: name → (media type, function that yields the file in chunks).
+
+Every writer gets the Documento's parts and an iterator over the stored pieces of the series (empty for tiempo_real),
+and never holds more than one piece.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import yaml
+
+from shared.clima import UNIDADES, Formato
+from shared.series import Fila
+
+Tramos = Iterable[list[Fila]]
+PELIGROSOS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run the cell
+
+
+@dataclass(frozen=True, slots=True)
+class Documento:
+    """What a download says: consulta and datos_clima as the API shows them, and the fields that were asked for.
+
+    campos: in the order of Medicion. momento: the columns that date a row of the series; empty for tiempo_real.
+    """
+
+    consulta: dict[str, Any]
+    datos_clima: dict[str, Any]
+    valores: dict[str, Any]
+    campos: list[str]
+    momento: list[str]
+
+
+def en_json(d: Documento, tramos: Tramos) -> Iterator[bytes]:
+    cuerpo = orjson.dumps({"consulta": d.consulta, "datos_clima": d.datos_clima})
+    if not d.momento:
+        yield cuerpo
+        return
+    yield cuerpo[:-2] + b',"serie":['
+    coma = b""
+    for filas in tramos:
+        if filas:
+            yield coma + orjson.dumps(filas)[1:-1]
+            coma = b","
+    yield b"]}}"
+
+
+def en_yaml(d: Documento, tramos: Tramos) -> Iterator[bytes]:
+    """Rows of the series in flow style, one a line: a JSON object is YAML."""
+    cuerpo = {"consulta": d.consulta, "datos_clima": d.datos_clima}
+    yield yaml.dump(cuerpo, Dumper=_Volcador, allow_unicode=True, sort_keys=False, width=1000).encode()
+    if d.momento:
+        yield b"  serie:\n"
+    for filas in tramos:
+        yield b"".join(b"  - " + orjson.dumps(fila) + b"\n" for fila in filas)
+
+
+def en_csv(d: Documento, tramos: Tramos) -> Iterator[bytes]:
+    """One row per day or hour, or one row in all; every field asked for has its column."""
+    fijas = ["ciudad", "latitud", "longitud"]
+    origen = "laboratorio" if d.datos_clima["laboratorio"] else "proveedores"
+    lugar = [d.consulta[c] for c in fijas]
+    if d.momento:
+        yield _linea([*d.momento, *fijas, *d.campos, "fuentes", "origen"])
+        for filas in tramos:
+            yield b"".join(
+                _linea([*_celdas(f, d.momento), *lugar, *_celdas(f, d.campos), f["fuentes"], origen]) for f in filas
+            )
+        return
+    yield _linea(["consulta_id", "completada_en", *fijas, *d.campos, "fuentes", "origen"])
+    fuentes = " ".join(d.datos_clima["fuentes_utilizadas"])
+    consulta = [d.consulta["id"], d.consulta["completada_en"]]
+    yield _linea([*consulta, *lugar, *_celdas(d.valores, d.campos), fuentes, origen])
+
+
+def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
+    """For reading: a heading, the values with units, each source's part, and the series as a table."""
+    c, columnas = d.consulta, [*d.momento, *d.campos]
+    lugar = c["ciudad"] or "Coordenadas"
+    yield f"ClimaGuru · consulta {c['id']} · {c['tipo_consulta']}\n{lugar} ({c['latitud']}, {c['longitud']})\n".encode()
+    if c["fecha_inicio"]:
+        yield f"Del {c['fecha_inicio']} al {c['fecha_fin']}, resolución {c['resolucion']}\n".encode()
+    if d.datos_clima["laboratorio"]:
+        yield "ATENCIÓN: datos simulados del laboratorio, no son observaciones.\n".encode()
+    yield b"\n"
+    for campo in d.campos:
+        yield f"  {campo:<20} {_legible(campo, d.valores.get(campo))}\n".encode()
+    yield b"\nFuentes\n"
+    for f in d.datos_clima["fuentes"]:
+        motivo = f" ({f['motivo']})" if f.get("motivo") else ""
+        yield f"  {f['proveedor']:<12} {f['estado']:<10} {f['atribucion'] or ''}{motivo}\n".encode()
+    if d.momento:
+        yield b"\nSerie\n" + _renglon(columnas, columnas)
+    for filas in tramos:
+        yield b"".join(_renglon(columnas, _celdas(f, columnas)) for f in filas)
+
+
+FORMATOS: dict[Formato, tuple[str, Callable[[Documento, Tramos], Iterator[bytes]]]] = {
+    Formato.JSON: ("application/json; charset=utf-8", en_json),
+    Formato.CSV: ("text/csv; charset=utf-8", en_csv),
+    Formato.TXT: ("text/plain; charset=utf-8", en_txt),
+    Formato.YAML: ("application/yaml; charset=utf-8", en_yaml),
+}
+
+
+class _Volcador(yaml.CSafeDumper):
+    """Without anchors: a value that stands twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _celdas(fila: Fila, columnas: list[str]) -> list[Any]:
+    return [fila.get(c) for c in columnas]
+
+
+def _linea(celdas: list[Any]) -> bytes:
+    salida = io.StringIO()
+    csv.writer(salida, lineterminator="\r\n").writerow([neutralizar(c) for c in celdas])
+    return salida.getvalue().encode()
+
+
+def neutralizar(celda: Any) -> Any:
+    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers."""
+    return f"'{celda}" if isinstance(celda, str) and celda.startswith(PELIGROSOS) else celda
+
+
+def _legible(campo: str, valor: Any) -> str:
+    if valor is None:
+        return "sin dato"
+    return f"{valor} {UNIDADES.get('temperatura' if campo.startswith('temperatura') else campo, '')}".strip()
+
+
+def _renglon(columnas: list[str], celdas: list[Any]) -> bytes:
+    """Each column as wide as its name, or as an instant."""
+    anchos = [20 if c == "instante" else max(10, len(c)) for c in columnas]
+    textos = ("-" if v is None else str(v) for v in celdas)
+    return ("  " + " ".join(f"{t:>{a}}" for t, a in zip(textos, anchos, strict=True)) + "\n").encode()

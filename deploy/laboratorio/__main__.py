@@ -1,0 +1,5 @@
+"""`python -m deploy.laboratorio`."""
+
+from deploy.laboratorio.cli import comando
+
+comando()

@@ -1,0 +1,1 @@
+"""The whole of ClimaGuru on one machine: `climaguru up` and `climaguru demo`."""

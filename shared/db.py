@@ -1,0 +1,140 @@
+"""Connections, sessions and the database's own clock."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, types
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+
+from shared.settings import Settings
+
+INTERCALACION = "utf8mb4_unicode_ci"
+ESPERA_SQLITE_S = 30
+
+
+class InstanteUtc(types.TypeDecorator[datetime]):
+    """Aware UTC in Python, naive UTC in a DATETIME(6): the only border between the two."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant without a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class ahora(FunctionElement[datetime]):  # noqa: N801  (reads as SQL)
+    """The database's clock in UTC, `mas_s` seconds later. Leases never trust a worker's own clock."""
+
+    type = InstanteUtc()
+    inherit_cache = False
+
+    def __init__(self, mas_s: float = 0) -> None:
+        super().__init__()
+        self.mas_us = int(mas_s * 1_000_000)
+
+
+@compiles(ahora, "mysql", "mariadb")
+def _ahora_mysql(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(UTC_TIMESTAMP(6) + INTERVAL {element.mas_us} MICROSECOND)"
+
+
+@compiles(ahora, "sqlite")
+def _ahora_sqlite(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.mas_us / 1_000_000:+.6f} seconds') || '000')"
+
+
+class ms_desde(FunctionElement[int]):  # noqa: N801
+    """Milliseconds from an instant column to the database's now."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(ms_desde, "mysql", "mariadb")
+def _ms_desde_mysql(element: ms_desde, compiler: SQLCompiler, **kw: Any) -> str:
+    desde = compiler.process(element.clauses, **kw)
+    return f"(TIMESTAMPDIFF(MICROSECOND, {desde}, UTC_TIMESTAMP(6)) DIV 1000)"
+
+
+@compiles(ms_desde, "sqlite")
+def _ms_desde_sqlite(element: ms_desde, compiler: SQLCompiler, **kw: Any) -> str:
+    desde = compiler.process(element.clauses, **kw)
+    return f"CAST(ROUND((julianday('now') - julianday({desde})) * 86400000) AS INTEGER)"
+
+
+def opciones_motor(settings: Settings) -> dict[str, Any]:
+    """Engine options for this URL; Flask-SQLAlchemy and the worker use the same ones."""
+    if settings.url_base_de_datos.startswith("sqlite"):
+        return {"connect_args": {"timeout": ESPERA_SQLITE_S, "check_same_thread": False}}
+    return {
+        "isolation_level": "READ COMMITTED",
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_pool_size,
+        "pool_recycle": settings.db_pool_recycle,
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
+    }
+
+
+def crear_motor(settings: Settings) -> Engine:
+    motor = create_engine(settings.url_base_de_datos, **opciones_motor(settings))
+    preparar(motor)
+    return motor
+
+
+def preparar(motor: Engine) -> None:
+    """What a connection needs before its first statement. SQLite: WAL, writers that queue, our collation."""
+    if motor.dialect.name == "sqlite":
+        event.listen(motor, "connect", _preparar_sqlite)
+        event.listen(motor, "begin", lambda conexion: conexion.exec_driver_sql("BEGIN IMMEDIATE"))
+
+
+def _preparar_sqlite(conexion: DBAPIConnection, _registro: object) -> None:
+    assert isinstance(conexion, sqlite3.Connection)
+    conexion.isolation_level = None  # SQLAlchemy's "begin" event above opens transactions instead
+    conexion.create_collation(INTERCALACION, _comparar)
+    for orden in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        conexion.execute(f"PRAGMA {orden}")
+
+
+def plegar(texto: str) -> str:
+    """Accents and case removed, as utf8mb4_unicode_ci compares."""
+    return "".join(c for c in unicodedata.normalize("NFKD", texto.casefold()) if not unicodedata.combining(c))
+
+
+def _comparar(a: str, b: str) -> int:
+    x, y = plegar(a).rstrip(), plegar(b).rstrip()
+    return (x > y) - (x < y)
+
+
+class Sesiones:
+    """Sessions of one process, for code outside Flask."""
+
+    def __init__(self, motor: Engine) -> None:
+        self.motor = motor
+        self._fabrica = sessionmaker(motor, expire_on_commit=False)
+
+    @contextmanager
+    def transaccion(self) -> Iterator[Session]:
+        """One short transaction: committed at the end of the block, rolled back on any error."""
+        with self._fabrica.begin() as sesion:
+            yield sesion

@@ -1,0 +1,258 @@
+"""The tables. Names and types are the customer's; what ClimaGuru added stands under "added" in each class."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    DECIMAL,
+    JSON,
+    BigInteger,
+    Boolean,
+    Date,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    true,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.clima import Formato, Resolucion, TipoConsulta
+from shared.db import INTERCALACION, InstanteUtc, ahora
+
+
+class Rol(StrEnum):
+    ADMIN = "admin"
+    OPERARIO = "operario"
+    CONSULTOR = "consultor"
+
+
+class Estado(StrEnum):
+    """Where a consulta stands. TRANSICIONES lists every legal change; shared/consultas.py makes them."""
+
+    PENDIENTE = "pendiente"
+    PROCESANDO = "procesando"
+    COMPLETADA = "completada"
+    ERROR = "error"
+
+    @property
+    def final(self) -> bool:
+        return self in (Estado.COMPLETADA, Estado.ERROR)
+
+
+TRANSICIONES = {
+    (Estado.PENDIENTE, Estado.PROCESANDO),  # a worker took it
+    (Estado.PENDIENTE, Estado.ERROR),  # cancelled, or out of time before anyone took it
+    (Estado.PROCESANDO, Estado.COMPLETADA),
+    (Estado.PROCESANDO, Estado.PENDIENTE),  # to be tried again, or rescued from a lost worker
+    (Estado.PROCESANDO, Estado.ERROR),
+    (Estado.PROCESANDO, Estado.PROCESANDO),  # progress, lease extended
+    (Estado.ERROR, Estado.PENDIENTE),  # reintentar
+    (Estado.COMPLETADA, Estado.PENDIENTE),  # reintentar of a partial answer
+}
+
+
+class CodigoError(StrEnum):
+    CIUDAD_DESCONOCIDA = "ciudad_desconocida"
+    SIN_PROVEEDORES = "sin_proveedores"
+    PROVEEDORES_FALLARON = "proveedores_fallaron"
+    CUOTA_AGOTADA = "cuota_agotada"
+    CANCELADA = "cancelada"
+    TIEMPO_AGOTADO = "tiempo_agotado"
+    INTERNO = "interno"
+
+
+def _enum(tipo: type[StrEnum]) -> Enum:
+    return Enum(tipo, values_callable=lambda t: [m.value for m in t])
+
+
+def _plegable(largo: int) -> String:
+    return String(largo, collation=INTERCALACION)
+
+
+GRANDE = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+
+
+class Base(DeclarativeBase):
+    __table_args__: Any = {
+        "mysql_engine": "InnoDB",
+        "mysql_charset": "utf8mb4",
+        "mysql_collate": INTERCALACION,
+    }
+
+
+class Usuario(Base):
+    __tablename__ = "usuarios"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(_plegable(50), unique=True)
+    email: Mapped[str] = mapped_column(_plegable(100), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    nombre_completo: Mapped[str | None] = mapped_column(String(100))
+    rol: Mapped[Rol] = mapped_column(_enum(Rol), default=Rol.OPERARIO, server_default="operario", index=True)
+    activo: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    ultimo_login: Mapped[datetime | None] = mapped_column(InstanteUtc)
+    creado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    actualizado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora())
+    # added: tokens issued before this instant are dead (password change, deactivation)
+    tokens_desde: Mapped[datetime | None] = mapped_column(InstanteUtc)
+
+
+class TokenRevocado(Base):
+    """Added. A token that was logged out, until it would have expired anyway; survives a wiped Redis."""
+
+    __tablename__ = "tokens_revocados"
+    jti: Mapped[str] = mapped_column(String(36), primary_key=True)
+    expira_en: Mapped[datetime] = mapped_column(InstanteUtc, index=True)
+
+
+class ApiKey(Base):
+    __tablename__ = "api_keys"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"))
+    proveedor: Mapped[str] = mapped_column(String(50), index=True)
+    api_key_encrypted: Mapped[str] = mapped_column(Text)
+    api_secret_encrypted: Mapped[str | None] = mapped_column(Text)
+    descripcion: Mapped[str | None] = mapped_column(String(255))
+    activa: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true(), index=True)
+    limite_consultas_diarias: Mapped[int] = mapped_column(Integer, default=1000, server_default="1000")
+    consultas_realizadas: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    ultimo_uso: Mapped[datetime | None] = mapped_column(InstanteUtc)
+    creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    actualizada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora())
+    __table_args__ = (
+        UniqueConstraint("usuario_id", "proveedor", name="uq_api_keys_usuario_proveedor"),
+        Base.__table_args__,
+    )
+
+
+class Consulta(Base):
+    __tablename__ = "consultas"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"))
+    tipo_consulta: Mapped[TipoConsulta] = mapped_column(_enum(TipoConsulta), index=True)
+    ciudad: Mapped[str | None] = mapped_column(_plegable(100), index=True)
+    latitud: Mapped[Decimal | None] = mapped_column(DECIMAL(10, 8))
+    longitud: Mapped[Decimal | None] = mapped_column(DECIMAL(11, 8))
+    fecha_inicio: Mapped[date | None] = mapped_column(Date)
+    fecha_fin: Mapped[date | None] = mapped_column(Date)
+    formato_salida: Mapped[Formato] = mapped_column(_enum(Formato), default=Formato.JSON, server_default="json")
+    parametros_solicitados: Mapped[list[str]] = mapped_column(JSON)
+    respuesta_api: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    estado: Mapped[Estado] = mapped_column(_enum(Estado), default=Estado.PENDIENTE, server_default="pendiente")
+    mensaje_error: Mapped[str | None] = mapped_column(Text)
+    tiempo_respuesta_ms: Mapped[int | None] = mapped_column(Integer)
+    ip_origen: Mapped[str | None] = mapped_column(String(45))
+    creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
+    completada_en: Mapped[datetime | None] = mapped_column(InstanteUtc)
+    # added: what was asked
+    proveedores_solicitados: Mapped[list[str] | None] = mapped_column(JSON)
+    resolucion: Mapped[Resolucion | None] = mapped_column(_enum(Resolucion))
+    max_edad_s: Mapped[int | None] = mapped_column(Integer)
+    zona_horaria: Mapped[str | None] = mapped_column(String(64))
+    lote_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    programacion_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    clave_idempotencia: Mapped[str | None] = mapped_column(
+        String(100, collation="utf8mb4_bin").with_variant(String(100), "sqlite")
+    )
+    huella: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of the body behind clave_idempotencia
+    # added: how it ended
+    codigo_error: Mapped[CodigoError | None] = mapped_column(_enum(CodigoError))
+    parcial: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # added: where it stands. version counts visible changes; turno is the fencing token of its holder
+    progreso: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    intentos: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    turno: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    disponible_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())  # not to be taken before
+    tocar_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # ring again after; None unless pendiente
+    vence_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # lease of whoever holds it; None unless procesando
+    __table_args__ = (
+        Index("ix_consultas_usuario", "usuario_id", "id"),
+        Index("ix_consultas_estado", "estado", "tocar_en"),
+        Index("ix_consultas_vencidas", "estado", "vence_en"),
+        Index("ix_consultas_lugar", "latitud", "longitud"),
+        UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_consultas_idempotencia"),
+        Base.__table_args__,
+    )
+
+
+class DatosClima(Base):
+    __tablename__ = "datos_clima"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    consulta_id: Mapped[int] = mapped_column(ForeignKey("consultas.id", ondelete="CASCADE"), unique=True)
+    temperatura_promedio: Mapped[Decimal | None] = mapped_column(DECIMAL(5, 2), index=True)
+    temperatura_min: Mapped[Decimal | None] = mapped_column(DECIMAL(5, 2))
+    temperatura_max: Mapped[Decimal | None] = mapped_column(DECIMAL(5, 2))
+    presion_atmosferica: Mapped[Decimal | None] = mapped_column(DECIMAL(8, 2))
+    humedad_relativa: Mapped[int | None] = mapped_column(Integer)
+    velocidad_viento: Mapped[Decimal | None] = mapped_column(DECIMAL(5, 2))
+    direccion_viento: Mapped[int | None] = mapped_column(Integer)
+    precipitacion: Mapped[Decimal | None] = mapped_column(DECIMAL(6, 2))
+    visibilidad: Mapped[int | None] = mapped_column(Integer)
+    indice_uv: Mapped[Decimal | None] = mapped_column(DECIMAL(4, 2))
+    calidad_aire: Mapped[int | None] = mapped_column(Integer)
+    descripcion_clima: Mapped[str | None] = mapped_column(String(100))
+    fuentes_utilizadas: Mapped[list[str]] = mapped_column(JSON)
+    datos_completos: Mapped[dict[str, Any]] = mapped_column(JSON)  # {dispersion, fuentes}
+    guardado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
+
+
+class Respuesta(Base):
+    """Added. What one provider answered for one `tramo` (piece) of a historico, kept so that a second attempt
+    asks only for what is missing. fuente: the Fuente as JSON. datos: its rows, packed by shared/series.py.
+    """
+
+    __tablename__ = "respuestas"
+    consulta_id: Mapped[int] = mapped_column(ForeignKey("consultas.id", ondelete="CASCADE"), primary_key=True)
+    proveedor: Mapped[str] = mapped_column(String(20), primary_key=True)
+    tramo: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    fuente: Mapped[dict[str, Any]] = mapped_column(JSON)
+    datos: Mapped[bytes] = mapped_column(GRANDE)
+
+
+class Serie(Base):
+    """Added. The combined rows of a historico, one piece per `tramo`: a download never holds them all."""
+
+    __tablename__ = "series"
+    consulta_id: Mapped[int] = mapped_column(ForeignKey("consultas.id", ondelete="CASCADE"), primary_key=True)
+    tramo: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    filas: Mapped[int] = mapped_column(Integer)
+    datos: Mapped[bytes] = mapped_column(GRANDE)
+
+
+class LogActividad(Base):
+    __tablename__ = "logs_actividad"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int | None] = mapped_column(ForeignKey("usuarios.id", ondelete="SET NULL"), index=True)
+    accion: Mapped[str] = mapped_column(String(50), index=True)
+    detalle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    ip_address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(255))
+    creado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
+
+
+class CiudadFavorita(Base):
+    __tablename__ = "ciudades_favoritas"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"))
+    nombre_ciudad: Mapped[str] = mapped_column(String(100))
+    pais: Mapped[str | None] = mapped_column(String(50))
+    latitud: Mapped[Decimal] = mapped_column(DECIMAL(10, 8))
+    longitud: Mapped[Decimal] = mapped_column(DECIMAL(11, 8))
+    es_default: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    __table_args__ = (
+        UniqueConstraint("usuario_id", "latitud", "longitud", name="uq_favoritas_lugar"),
+        Base.__table_args__,
+    )

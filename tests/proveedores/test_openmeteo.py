@@ -1,0 +1,191 @@
+"""Open-Meteo's client against every recorded body, and against what its documentation allows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion, iso_utc
+from shared.settings import Settings
+from tests.proveedores.servidor import Respuestas, cuerpo, errores, exitos, http, iguales, servir
+from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.http import ErrorProveedor
+from worker.proveedores.openmeteo import OpenMeteo, leer_lugares
+
+BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
+TODOS = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima"))
+SIN_AIRE = TODOS - {"calidad_aire"}
+AYER = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@pytest.fixture
+def red() -> Iterator[Respuestas]:
+    with servir() as respuestas:
+        yield respuestas
+
+
+def cliente(red: Respuestas) -> OpenMeteo:
+    return OpenMeteo(
+        Settings(
+            openmeteo_url=red.base,
+            openmeteo_archive_url=red.base,
+            openmeteo_air_url=red.base,
+            openmeteo_geocoding_url=red.base,
+        )
+    )
+
+
+def ahora(red: Respuestas, campos: frozenset[str] = SIN_AIRE) -> Medicion:
+    return cliente(red).tiempo_real(Peticion(http(), BOGOTA, campos)).mediciones[0]
+
+
+def historia(red: Respuestas, inicio: date, fin: date, resolucion: Resolucion, campos: frozenset[str]) -> Lectura:
+    return cliente(red).historico(Peticion(http(), BOGOTA, campos), Periodo(inicio, fin, resolucion))
+
+
+def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
+    assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
+    assert medicion.codigo_clima == esperado["codigo_clima"]
+    assert (medicion.descripcion_clima is None) == (esperado["descripcion_clima"] is None)
+    assert iso_utc(medicion.observado_en) == esperado["observado_en"]
+
+
+@pytest.mark.parametrize(("ficha", "esperado"), exitos("open_meteo", "tiempo_real"))
+def test_lee_los_cuerpos_grabados_de_ahora(red: Respuestas, ficha: dict[str, Any], esperado: dict[str, Any]) -> None:
+    red.siempre(cuerpo(ficha))
+    aire = "air_quality" in ficha["archivo"]
+    comparar(ahora(red, TODOS if aire else SIN_AIRE), esperado)
+
+
+@pytest.mark.parametrize(("ficha", "esperado"), exitos("open_meteo", "historico"))
+@pytest.mark.parametrize("resolucion", list(Resolucion))
+def test_lee_los_cuerpos_grabados_de_historia(
+    red: Respuestas, ficha: dict[str, Any], esperado: dict[str, Any], resolucion: Resolucion
+) -> None:
+    from worker.proveedores.openmeteo import leer_serie
+
+    clave = "registros_diarios" if resolucion == Resolucion.DIARIA else "registros"
+    lugares = json.loads(cuerpo(ficha))
+    pares = zip(lugares, esperado["ubicaciones"], strict=True) if isinstance(lugares, list) else [(lugares, esperado)]
+    for uno, suyo in pares:
+        registros = suyo.get(clave) or []
+        if not registros:
+            with pytest.raises(ErrorProveedor):
+                leer_serie(uno, resolucion)
+            continue
+        mediciones = leer_serie(uno, resolucion)
+        assert len(mediciones) == len(registros)
+        for medicion, registro in zip(mediciones, registros, strict=True):
+            comparar(medicion, registro)
+            if "fecha" in registro:
+                assert str(medicion.fecha) == registro["fecha"]
+
+
+@pytest.mark.parametrize("ficha", errores("open_meteo"))
+def test_los_errores_grabados_son_errores_con_motivo(red: Respuestas, ficha: dict[str, Any]) -> None:
+    red.siempre(cuerpo(ficha), estado=ficha["estado_http"])
+    with pytest.raises(ErrorProveedor) as e:
+        ahora(red)
+    assert e.value.estado == ficha["estado_http"]
+    assert not e.value.reintentable  # a spent day and a bad request are not worth repeating
+    assert len(red.pedidas) == 1
+
+
+@pytest.mark.parametrize(("ficha", "esperado"), exitos("open_meteo", "geocodificacion"))
+def test_lee_los_lugares_grabados(ficha: dict[str, Any], esperado: dict[str, Any]) -> None:
+    nuestros = [
+        {c: getattr(lugar, c) for c in ("nombre", "pais", "region", "latitud", "longitud", "zona_horaria")}
+        for lugar in leer_lugares(json.loads(cuerpo(ficha)))
+    ]
+    assert nuestros == esperado["lugares"]
+
+
+def test_pide_lo_que_hace_falta_y_en_nuestras_unidades(red: Respuestas) -> None:
+    red.siempre({"current": {"time": "2026-01-01T00:00", "temperature_2m": 1}})
+    ahora(red, frozenset({"temperatura", "descripcion_clima"}))
+    assert red.pedidas[0].ruta == "/v1/forecast"
+    assert red.pedidas[0].params == {
+        "latitude": "4.60971",
+        "longitude": "-74.08175",
+        "current": "temperature_2m,weather_code",
+        "wind_speed_unit": "kmh",
+        "timezone": "America/Bogota",
+    }
+
+
+def test_cree_las_unidades_del_cuerpo_y_no_las_pedidas(red: Respuestas) -> None:
+    unidades = {"temperature_2m": "°F", "wind_speed_10m": "m/s", "precipitation": "inch", "visibility": "ft"}
+    valores = {"temperature_2m": 50, "wind_speed_10m": 10, "precipitation": 1, "visibility": 1000}
+    red.siempre({"current_units": unidades, "current": {"time": "2026-01-01T00:00", **valores}})
+    m = ahora(red)
+    assert (m.temperatura, m.velocidad_viento, m.precipitacion) == pytest.approx((10, 36, 25.4))
+    assert m.visibilidad == pytest.approx(304.8)
+
+
+def test_el_cero_es_un_valor_y_lo_que_falta_es_none(red: Respuestas) -> None:
+    red.siempre({"current": {"time": "2026-01-01T00:00", "temperature_2m": 0.0, "precipitation": 0, "uv_index": None}})
+    m = ahora(red)
+    assert (m.temperatura, m.precipitacion, m.indice_uv, m.visibilidad) == (0.0, 0.0, None, None)
+
+
+def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
+    bueno = json.dumps({"current": {"time": "2026-01-01T00:00", "temperature_2m": 20}}).encode()
+    red.responder = lambda p: (400, b'{"error":true}', {}) if "air-quality" in p.ruta else (200, bueno, {})
+    m = ahora(red, TODOS)
+    assert (m.temperatura, m.calidad_aire) == (20, None)
+    assert "calidad_aire" in m.extras
+
+
+def test_lo_reciente_sale_del_pronostico_y_lo_viejo_del_archivo(red: Respuestas) -> None:
+    red.responder = lambda p: (200, _serie(p.params["start_date"], p.params["end_date"]), {})
+    inicio = AYER - timedelta(days=20)
+    lectura = historia(red, inicio, AYER, Resolucion.DIARIA, SIN_AIRE)
+    assert [p.ruta for p in red.pedidas] == ["/v1/archive", "/v1/forecast"]
+    assert [m.fecha for m in lectura.mediciones] == [inicio + timedelta(days=n) for n in range(21)]
+
+
+def test_lo_que_aun_no_paso_no_es_historia(red: Respuestas) -> None:
+    hoy = datetime.now(UTC).date()
+    manana = hoy + timedelta(days=1)
+    red.responder = lambda p: (200, _serie(str(hoy - timedelta(days=1)), str(manana)), {})
+    lectura = historia(red, hoy - timedelta(days=1), hoy, Resolucion.DIARIA, SIN_AIRE)
+    assert [m.fecha for m in lectura.mediciones] == [hoy - timedelta(days=1)]
+
+
+def test_el_desfase_del_cuerpo_vale_para_todo_el_rango(red: Respuestas) -> None:
+    horas = {"time": ["2023-01-15T00:00", "2023-07-15T00:00"], "temperature_2m": [1, 2]}
+    red.siempre({"utc_offset_seconds": 7200, "hourly": horas})
+    lectura = historia(red, date(2023, 1, 15), date(2023, 7, 15), Resolucion.HORARIA, SIN_AIRE)
+    assert [iso_utc(m.observado_en) for m in lectura.mediciones] == ["2023-01-14T22:00:00Z", "2023-07-14T22:00:00Z"]
+
+
+def test_unixtime_es_utc_tal_cual(red: Respuestas) -> None:
+    red.siempre({"utc_offset_seconds": -18000, "current": {"time": 1767225600, "temperature_2m": 1}})
+    assert iso_utc(ahora(red).observado_en) == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("raro", [[], "hola", {"current": None}, {"current": {}, "error": True}, 7, None])
+def test_un_cuerpo_de_otra_forma_es_un_error_y_no_un_cero(red: Respuestas, raro: object) -> None:
+    red.siempre(raro)
+    with pytest.raises(ErrorProveedor):
+        ahora(red)
+
+
+def test_la_ciudad_debe_llamarse_exactamente_asi(red: Respuestas) -> None:
+    parecida = {"name": "Debre Tabor", "latitude": 1, "longitude": 2, "country_code": "ET"}
+    exacta = {"name": "Samará", "latitude": 3, "longitude": 4, "country_code": "CR"}
+    red.siempre({"results": [parecida, exacta]})
+    hallada = cliente(red).resolver(http(), "samara")
+    assert hallada is not None
+    assert (hallada.latitud, hallada.longitud) == (3, 4)
+    assert cliente(red).resolver(http(), "Samara, RU") is None
+
+
+def _serie(inicio: str, fin: str) -> bytes:
+    dias = (date.fromisoformat(fin) - date.fromisoformat(inicio)).days + 1
+    fechas = [str(date.fromisoformat(inicio) + timedelta(days=n)) for n in range(dias)]
+    return json.dumps({"daily": {"time": fechas, "temperature_2m_mean": [20.0] * dias}}).encode()

@@ -1,0 +1,134 @@
+"""One consulta: tomar → ask the providers → combinar → completar. Safe to run twice and at once.
+
+No transaction is open while a provider is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+
+import structlog
+
+from shared import consultas
+from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Resultado, TipoConsulta, campos_de
+from shared.db import Sesiones, crear_motor
+from shared.lugares import zona_horaria
+from shared.modelos import CodigoError
+from shared.settings import Settings
+from worker.combinar import Valores, combinar
+from worker.historico import Historico
+from worker.preguntar import Contestacion, Preguntador
+from worker.proveedores.http import ErrorProveedor
+from worker.proveedores.openmeteo import OpenMeteo
+from worker.resultado import Abandonada, Fracaso, fracaso
+
+log = structlog.get_logger()
+
+
+class Proceso:
+    """What one worker process needs to work: its connections are opened at the first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.sesiones = Sesiones(crear_motor(settings))
+        self._preguntador = Preguntador(settings)
+        self._geocodificador = OpenMeteo(settings)
+        self._historico = Historico(self.sesiones, self._preguntador)
+
+    def procesar(self, consulta_id: int) -> None:
+        with self.sesiones.transaccion() as s:
+            encargo = consultas.tomar(s, consulta_id)
+        if encargo is None:
+            return
+        with structlog.contextvars.bound_contextvars(consulta_id=consulta_id, intento=encargo.intentos):
+            try:
+                self._trabajar(encargo)
+            except Abandonada:
+                log.info("consulta_abandonada")
+            except Fracaso as e:
+                self._registrar(encargo, e)
+
+    def _trabajar(self, encargo: Encargo) -> None:
+        lugar = encargo.pedido.lugar or self._ubicar(encargo)
+        if encargo.pedido.tipo == TipoConsulta.HISTORICO:
+            self._historico.trabajar(encargo, lugar)
+            return
+        resultado = self._tiempo_real(encargo, lugar)
+        with self.sesiones.transaccion() as s:
+            if not consultas.completar(s, encargo, resultado):
+                raise Abandonada
+        log.info("consulta_completada", fuentes=len(resultado.fuentes), parcial=resultado.parcial)
+
+    def _tiempo_real(self, encargo: Encargo, lugar: Lugar) -> Resultado:
+        campos = campos_de(encargo.pedido.parametros)
+        nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
+        plazo = monotonic() + self._settings.plazo_tiempo_real_s
+        contestaciones = list(
+            self._preguntador.preguntar(
+                lambda cliente, p: cliente.tiempo_real(p), lugar, frozenset(campos), nombres, plazo
+            )
+        )
+        return ahora_mismo(contestaciones, campos)
+
+    def _ubicar(self, encargo: Encargo) -> Lugar:
+        """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
+        ciudad = encargo.pedido.ciudad or ""
+        http = self._preguntador.http(monotonic() + self._settings.plazo_tiempo_real_s)
+        try:
+            lugar = self._geocodificador.resolver(http, ciudad)
+        except ErrorProveedor as e:
+            raise Fracaso(CodigoError.PROVEEDORES_FALLARON, f"No se pudo buscar la ciudad: {e.motivo}.") from e
+        if lugar is None:
+            texto = f"No se conoce la ciudad «{ciudad}». Revise el nombre o envíe latitud y longitud."
+            raise Fracaso(CodigoError.CIUDAD_DESCONOCIDA, texto, definitivo=True)
+        lugar = replace(lugar, zona_horaria=lugar.zona_horaria or zona_horaria(lugar.latitud, lugar.longitud))
+        with self.sesiones.transaccion() as s:
+            if not consultas.ubicar(s, encargo, lugar):
+                raise Abandonada
+        return lugar
+
+    def _registrar(self, encargo: Encargo, e: Fracaso) -> None:
+        with self.sesiones.transaccion() as s:
+            consultas.registrar_fallo(s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo)
+        log.info("consulta_fallida", codigo=e.codigo, definitivo=e.definitivo)
+
+
+def ahora_mismo(contestaciones: list[Contestacion], campos: list[str]) -> Resultado:
+    """Combine what is true now. temperatura_min and _max are the coolest and warmest source left.
+
+    Raises Fracaso when no source is usable.
+    """
+    mediciones = {c.fuente.proveedor: c.lectura.mediciones[0] for c in contestaciones if c.lectura}
+    if not mediciones:
+        raise fracaso([c.fuente for c in contestaciones])
+    comparables = [c for c in campos if c not in ("temperatura_min", "temperatura_max")]
+    valores, dispersion, descartes = combinar(mediciones, comparables)
+    for extremo in ("min", "max"):
+        if f"temperatura_{extremo}" in campos:
+            valores[f"temperatura_{extremo}"] = dispersion.get("temperatura", {}).get(extremo)
+    fuentes = [_con_valores(c, comparables, descartes) for c in contestaciones]
+    return Resultado(
+        valores=valores,
+        dispersion=dispersion,
+        fuentes=sorted(fuentes, key=lambda f: f.proveedor),
+        parcial=any(f.estado == EstadoFuente.FALLIDA for f in fuentes),
+    )
+
+
+def _con_valores(c: Contestacion, campos: list[str], descartes: dict[str, dict[str, str]]) -> Fuente:
+    if c.lectura is None:
+        return c.fuente
+    medicion, fuera = c.lectura.mediciones[0], descartes.get(c.fuente.proveedor, {})
+    valores: Valores = medicion.valores()
+    dados = [campo for campo in campos if valores[campo] is not None]
+    todo_fuera = bool(fuera) and all(campo in fuera for campo in dados)
+    return replace(
+        c.fuente,
+        estado=EstadoFuente.DESCARTADA if todo_fuera else c.fuente.estado,
+        motivo="; ".join(f"{campo}: {motivo}" for campo, motivo in fuera.items()) or c.fuente.motivo,
+        valores=valores,
+        observado_en=medicion.observado_en,
+        descartes=fuera,
+        extras=medicion.extras,
+    )

@@ -1,0 +1,51 @@
+"""The small face every provider has: a Peticion goes in, a Lectura comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.clima import Lugar, Medicion, Periodo
+from worker.proveedores.http import Http
+
+
+@dataclass(frozen=True, slots=True)
+class Clave:
+    """A key to a provider; never printed."""
+
+    clave: str = field(repr=False)
+    secreto: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Peticion:
+    """What to ask. campos: the fields of Medicion that are wanted; a provider may return more."""
+
+    http: Http
+    lugar: Lugar
+    campos: frozenset[str]
+    clave: Clave | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lectura:
+    """What a provider said, in our units: one Medicion for now, or one per day or hour.
+
+    altura_m: the height its values stand for, if it says. estacion, distancia_km: where a station measured.
+    """
+
+    mediciones: list[Medicion]
+    altura_m: float | None = None
+    estacion: str | None = None
+    distancia_km: float | None = None
+
+
+class Cliente(Protocol):
+    """A provider. Both verbs raise ErrorProveedor when it failed and Omitida when it cannot help here."""
+
+    atribucion: str
+    dias_por_tramo: int  # local days that one historico call may cover
+
+    def tiempo_real(self, p: Peticion) -> Lectura: ...
+
+    def historico(self, p: Peticion, periodo: Periodo) -> Lectura: ...

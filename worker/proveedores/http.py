@@ -1,0 +1,211 @@
+"""How providers are asked over HTTP: time limits, retries, refusals, and the one error type.
+
+A provider's file calls `Http.json` and gets parsed JSON, or an ErrorProveedor whose `motivo` users may read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+import urllib3
+from requests.adapters import HTTPAdapter
+
+INTENTOS = 3
+ESPERA_BASE_S, ESPERA_MAXIMA_S = 0.3, 4.0
+CUERPO_MAXIMO = 32 * 1024 * 1024
+AGENTE = "ClimaGuru/0.1 (+https://climaguru.example)"
+CABECERA_LABORATORIO = "X-Laboratorio"
+MOTIVOS = {
+    400: "rechazó la petición",
+    401: "rechazó la clave",
+    403: "rechazó la clave o el acceso",
+    404: "no tiene datos para ese lugar",
+    429: "límite de peticiones alcanzado",
+}
+
+
+class ErrorProveedor(Exception):
+    """A provider did not give usable data.
+
+    motivo: Spanish, for API users, without URLs or keys. reintentable: asking again may help.
+    espera_s: what Retry-After asked for. estado: the HTTP status, if there was one. cuerpo: parsed JSON of a refusal.
+    """
+
+    def __init__(
+        self,
+        motivo: str,
+        *,
+        reintentable: bool = False,
+        espera_s: float | None = None,
+        estado: int | None = None,
+        cuerpo: Any = None,
+    ) -> None:
+        super().__init__(motivo)
+        self.motivo = motivo
+        self.reintentable = reintentable
+        self.espera_s = espera_s
+        self.estado = estado
+        self.cuerpo = cuerpo
+
+
+class Omitida(Exception):
+    """The provider cannot help here (no key, outside its area, no such data). Not a failure. motivo: Spanish."""
+
+    def __init__(self, motivo: str) -> None:
+        super().__init__(motivo)
+        self.motivo = motivo
+
+
+@dataclass(frozen=True, slots=True)
+class Esperas:
+    """Seconds to wait for a connection and between two bytes."""
+
+    conexion_s: float
+    lectura_s: float
+
+
+def crear_sesion(conexiones: int) -> requests.Session:
+    """One per process: keeps connections open, ignores proxies and .netrc of the machine."""
+    sesion = requests.Session()
+    sesion.trust_env = False
+    sesion.headers["User-Agent"] = AGENTE
+    adaptador = HTTPAdapter(pool_connections=16, pool_maxsize=conexiones)
+    sesion.mount("http://", adaptador)
+    sesion.mount("https://", adaptador)
+    return sesion
+
+
+class Http:
+    """The calls of one consulta to one provider, all within one deadline (a time.monotonic() value).
+
+    laboratorio: True once any answer came from the laboratory. latencia_ms: of all calls so far.
+    """
+
+    def __init__(self, sesion: requests.Session, esperas: Esperas, plazo: float) -> None:
+        self._sesion = sesion
+        self._esperas = esperas
+        self._plazo = plazo
+        self._empezo = monotonic()
+        self.laboratorio = False
+
+    @property
+    def latencia_ms(self) -> int:
+        return round((monotonic() - self._empezo) * 1000)
+
+    def json(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        cabeceras: Mapping[str, str] | None = None,
+        al_fallar: Callable[[ErrorProveedor], ErrorProveedor] = lambda e: e,
+    ) -> Any:
+        """GET and parse. Retries what may pass (connection, timeout, 429, 5xx) with full jitter.
+
+        Raises ErrorProveedor; al_fallar may replace one by what the provider's own error body means.
+        """
+        reintentar = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, ErrorProveedor) and e.reintentable),
+            wait=self._espera,
+            stop=self._parar,
+            reraise=True,
+        )
+
+        def intento() -> Any:
+            try:
+                return self._una_vez(url, params, cabeceras)
+            except ErrorProveedor as e:
+                raise al_fallar(e) from e
+
+        return reintentar(intento)
+
+    def _espera(self, estado: tenacity.RetryCallState) -> float:
+        error = estado.outcome.exception() if estado.outcome else None
+        pedida = error.espera_s if isinstance(error, ErrorProveedor) else None
+        azar = tenacity.wait_random_exponential(multiplier=ESPERA_BASE_S, max=ESPERA_MAXIMA_S)(estado)
+        return azar if pedida is None else pedida + azar / 10
+
+    def _parar(self, estado: tenacity.RetryCallState) -> bool:
+        return estado.attempt_number >= INTENTOS or monotonic() + estado.upcoming_sleep >= self._plazo
+
+    def _una_vez(self, url: str, params: Mapping[str, Any] | None, cabeceras: Mapping[str, str] | None) -> Any:
+        queda = self._plazo - monotonic()
+        if queda <= 0:
+            raise ErrorProveedor("se agotó el tiempo de la consulta")
+        esperas = (min(self._esperas.conexion_s, queda), min(self._esperas.lectura_s, queda))
+        try:
+            with self._sesion.get(
+                url, params=params, headers=cabeceras, timeout=esperas, stream=True, allow_redirects=False
+            ) as respuesta:
+                self.laboratorio |= CABECERA_LABORATORIO in respuesta.headers
+                return self._interpretar(respuesta)
+        except requests.Timeout as e:
+            raise ErrorProveedor("no respondió a tiempo", reintentable=True) from e
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as e:
+            raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from e
+        except requests.RequestException as e:
+            raise ErrorProveedor("la petición no se pudo hacer") from e
+
+    def _interpretar(self, respuesta: requests.Response) -> Any:
+        estado = respuesta.status_code
+        if 300 <= estado < 400:
+            destino = urlsplit(respuesta.headers.get("Location", "")).hostname or "otro lugar"
+            raise ErrorProveedor(f"redirige a {destino} y no se sigue", estado=estado)
+        crudo = self._leer(respuesta)
+        if estado == 200:
+            return _json(crudo)
+        try:
+            cuerpo = _json(crudo)
+        except ErrorProveedor:
+            cuerpo = None
+        pasajero = estado in (202, 408, 425, 429) or estado >= 500
+        raise ErrorProveedor(
+            MOTIVOS.get(estado, f"respondió {estado}"),
+            reintentable=pasajero,
+            espera_s=_retry_after(respuesta.headers.get("Retry-After")) if pasajero else None,
+            estado=estado,
+            cuerpo=cuerpo,
+        )
+
+    def _leer(self, respuesta: requests.Response) -> bytes:
+        """The body, decoded; a peer that trickles is cut at the deadline, a huge body at CUERPO_MAXIMO."""
+        trozos: list[bytes] = []
+        largo = 0
+        try:
+            while trozo := respuesta.raw.read1(65536, decode_content=True):
+                largo += len(trozo)
+                if largo > CUERPO_MAXIMO:
+                    raise ErrorProveedor("la respuesta pasa de 32 MiB")
+                if monotonic() > self._plazo:
+                    raise ErrorProveedor("no terminó de responder a tiempo")
+                trozos.append(trozo)
+        except urllib3.exceptions.HTTPError as e:
+            raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from e
+        return b"".join(trozos)
+
+
+def _json(crudo: bytes) -> Any:
+    try:
+        return json.loads(crudo)
+    except (ValueError, RecursionError) as e:
+        raise ErrorProveedor("respondió algo que no es JSON", reintentable=True) from e
+
+
+def _retry_after(valor: str | None) -> float | None:
+    """Seconds or an HTTP date, as RFC 9110 section 10.2.3."""
+    if not valor:
+        return None
+    if valor.strip().isdigit():
+        return float(valor)
+    try:
+        return max(0.0, (parsedate_to_datetime(valor) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
