@@ -75,8 +75,8 @@ class Settings(BaseSettings):
     ideam_url: Url = "https://www.datos.gov.co"
     siata_url: Url = "https://siata.gov.co"
 
-    plazo_tiempo_real_s: float = Field(20, gt=0)
-    plazo_historico_s: float = Field(600, gt=0)
+    plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
+    plazo_tramo_s: float = Field(40, gt=0, le=45)
     espera_conexion_s: float = Field(4, gt=0)
     espera_lectura_s: float = Field(8, gt=0)
 

@@ -20,11 +20,13 @@ from worker.resultado import Abandonada, fracaso
 log = structlog.get_logger()
 
 DIAS_POR_TRAMO = {Resolucion.DIARIA: 366, Resolucion.HORARIA: 61}
-PLAZO_TRAMO_S = 40.0  # below the lease of a historico, which every piece renews
 
 
 class Historico:
-    def __init__(self, sesiones: Sesiones, preguntador: Preguntador) -> None:
+    """plazo_s: for each piece, all its providers together; below the lease, which every piece renews."""
+
+    def __init__(self, sesiones: Sesiones, preguntador: Preguntador, plazo_s: float) -> None:
+        self._plazo_s = plazo_s
         self._sesiones = sesiones
         self._preguntador = preguntador
 
@@ -51,7 +53,7 @@ class Historico:
         nombres = [p for p in self._preguntador.elegidos(encargo.pedido.proveedores) if p not in hechas | fuera]
         campos = frozenset(campos_de(encargo.pedido.parametros))
         fallidas = {}
-        plazo = monotonic() + PLAZO_TRAMO_S
+        plazo = monotonic() + self._plazo_s
         for c in self._preguntador.preguntar(lambda cl, p: cl.historico(p, tramo), lugar, campos, nombres, plazo):
             if c.lectura is None:
                 fallidas[c.fuente.proveedor] = c.fuente

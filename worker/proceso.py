@@ -34,7 +34,7 @@ class Proceso:
         self.sesiones = Sesiones(crear_motor(settings))
         self._preguntador = Preguntador(settings)
         self._geocodificador = OpenMeteo(settings)
-        self._historico = Historico(self.sesiones, self._preguntador)
+        self._historico = Historico(self.sesiones, self._preguntador, settings.plazo_tramo_s)
 
     def procesar(self, consulta_id: int) -> None:
         with self.sesiones.transaccion() as s:

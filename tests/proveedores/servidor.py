@@ -104,7 +104,7 @@ def errores(proveedor: str) -> list[Any]:
 
 
 def cuerpo(ficha: dict[str, Any]) -> bytes:
-    return (COMPARTIDAS / ficha["archivo"]).read_bytes()
+    return Path(COMPARTIDAS, ficha["archivo"]).read_bytes()
 
 
 def iguales(valores: dict[str, Any], esperado: dict[str, Any], campos: tuple[str, ...]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Lectura:
 class Cliente(Protocol):
     """A provider. Both verbs raise ErrorProveedor when it failed and Omitida when it cannot help here."""
 
-    atribucion: str
+    atribucion: str  # shown with every answer, as the provider's licence asks
+    necesita_clave: bool
     dias_por_tramo: int  # local days that one historico call may cover
 
     def tiempo_real(self, p: Peticion) -> Lectura: ...

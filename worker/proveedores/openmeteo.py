@@ -92,6 +92,7 @@ CODIGOS_WMO = {
 
 class OpenMeteo:
     atribucion = "Weather data by Open-Meteo.com (CC BY 4.0)"
+    necesita_clave = False
     dias_por_tramo = 366
 
     def __init__(self, settings: Settings) -> None:

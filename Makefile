@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine: make demo, make test.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo up test lint format lock clean
+
+help: ## Show what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/local ## The main job from nothing but Python 3.11+: two consultas, from POST to download
+	$(BIN)/climaguru demo $(ARGS)
+
+up: $(VENV)/local ## The whole stack at http://127.0.0.1:5000 until Ctrl-C (ARGS="--puerto 5001 --trabajadores 2")
+	$(BIN)/climaguru up $(ARGS)
+
+test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that the run starts itself
+	sh tests/servidores.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/test ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/test ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/test ## Resolve pyproject.toml again into requirements.lock
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml \
+		--custom-compile-command "make lock" --upgrade -o requirements.lock
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/local: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "ClimaGuru needs Python 3.11 or newer on PATH (or: make PYTHON=/path/to/python)"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+		echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[local]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/local
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[local,test]'
+	@touch $@

@@ -1,0 +1,138 @@
+"""Real servers for the whole run; a clean database for each test."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import redis
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api import create_app
+from deploy.laboratorio import crear_app
+from deploy.laboratorio.cli import variables
+from deploy.laboratorio.servidor import crear_servidor
+from shared import esquema
+from shared.db import crear_motor
+from shared.modelos import Base
+from shared.settings import Settings
+from tests.servidores import MariaDB, Redis
+
+
+@pytest.fixture(scope="session")
+def carpeta() -> Iterator[Path]:
+    """Short: socket paths have room for some hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="cg-", dir="/tmp", ignore_cleanup_errors=True) as nombre:
+        yield Path(nombre)
+
+
+@pytest.fixture(scope="session")
+def mariadb(carpeta: Path) -> Iterator[MariaDB]:
+    sitio = carpeta / "mariadb"
+    sitio.mkdir()
+    servidor = MariaDB(sitio)
+    servidor.instalar()
+    servidor.arrancar()
+    yield servidor
+    servidor.parar()
+
+
+@pytest.fixture(scope="session")
+def servidor_redis(carpeta: Path) -> Iterator[Redis]:
+    sitio = carpeta / "redis"
+    sitio.mkdir()
+    servidor = Redis(sitio)
+    servidor.arrancar()
+    yield servidor
+    servidor.parar()
+
+
+@pytest.fixture(scope="session")
+def laboratorio() -> Iterator[str]:
+    """The laboratory on a free port; its URL."""
+    servidor = crear_servidor(crear_app(), "127.0.0.1", 0)
+    Thread(target=servidor.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{servidor.port}"
+    servidor.shutdown()
+    servidor.server_close()
+
+
+def hacer_settings(url_base: str, url_redis: str, **otros: object) -> Settings:
+    """Settings for tests: random secrets, a cheap bcrypt."""
+    return Settings(
+        flask_env="testing",
+        secret_key="s" * 48,
+        jwt_secret_key="j" * 48,
+        encryption_key=Fernet.generate_key().decode(),
+        database_url=url_base,
+        redis_url=url_redis,
+        bcrypt_rounds=4,
+        **otros,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="session")
+def motor_mariadb(mariadb: MariaDB) -> Iterator[Engine]:
+    motor = crear_motor(hacer_settings(mariadb.crear_base("cg_verbos"), "redis://127.0.0.1:1"))
+    esquema.subir(motor)
+    yield motor
+    motor.dispose()
+
+
+@pytest.fixture(scope="session")
+def motor_sqlite(carpeta: Path) -> Iterator[Engine]:
+    motor = crear_motor(hacer_settings(f"sqlite:///{carpeta / 'verbos.db'}", "redis://127.0.0.1:1"))
+    esquema.subir(motor)
+    yield motor
+    motor.dispose()
+
+
+@pytest.fixture(params=["mariadb", "sqlite"])
+def motor(request: pytest.FixtureRequest) -> Engine:
+    elegido: Engine = request.getfixturevalue(f"motor_{request.param}")
+    return elegido
+
+
+@pytest.fixture
+def s(motor: Engine) -> Iterator[Session]:
+    """A session whose work is undone after the test, on MariaDB and on SQLite."""
+    with motor.connect() as conexion:
+        transaccion = conexion.begin()
+        with Session(conexion, join_transaction_mode="create_savepoint", expire_on_commit=False) as sesion:
+            yield sesion
+        transaccion.rollback()
+
+
+@pytest.fixture(scope="session")
+def settings(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Settings:
+    urls = {nombre.lower(): url for nombre, url in variables(laboratorio).items()}
+    return hacer_settings(mariadb.crear_base("cg_api"), servidor_redis.url, **urls)
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    """The real application on MariaDB and Redis."""
+    motor = crear_motor(settings)
+    esquema.subir(motor)
+    yield create_app(settings)
+    motor.dispose()
+
+
+@pytest.fixture
+def cliente(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
+    """A client of an application without data."""
+    yield app.test_client()
+    with redis.Redis.from_url(settings.url_redis) as r:
+        r.flushall()
+    motor = crear_motor(settings)
+    with motor.begin() as conexion:
+        for tabla in reversed(Base.metadata.sorted_tables):
+            conexion.execute(tabla.delete())
+    motor.dispose()

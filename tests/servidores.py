@@ -1,0 +1,137 @@
+"""Private MariaDB and Redis servers: free ports, a temporary folder, gone afterwards. As root or as anyone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+import pymysql
+import redis
+
+CAMINO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+ESPERA_S = 30.0
+
+
+def puerto_libre() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        puerto: int = s.getsockname()[1]
+        return puerto
+
+
+def binario(*nombres: str) -> str:
+    for nombre in nombres:
+        if hallado := shutil.which(nombre, path=CAMINO):
+            return hallado
+    raise RuntimeError(f"{nombres[0]} is not installed: run `make test`, or see tests/servidores.sh")
+
+
+def esperar(listo: Callable[[], object], que: str, espera_s: float = ESPERA_S) -> None:
+    """Poll until `listo` returns something true; a connection error means not yet."""
+    hasta = monotonic() + espera_s
+    while monotonic() < hasta:
+        try:
+            if listo():
+                return
+        except (OSError, pymysql.Error, redis.RedisError):
+            pass
+        sleep(0.02)
+    raise TimeoutError(f"{que} did not happen within {espera_s:.0f} s")
+
+
+@dataclass
+class Servidor:
+    """A server process that can be killed, paused and started again on the same port and data."""
+
+    carpeta: Path
+    puerto: int = field(default_factory=puerto_libre)
+    proceso: subprocess.Popen[bytes] | None = None
+
+    def orden(self) -> list[str]:
+        raise NotImplementedError
+
+    def vive(self) -> object:
+        raise NotImplementedError
+
+    def arrancar(self) -> None:
+        with (self.carpeta / "salida.txt").open("ab") as salida:
+            self.proceso = subprocess.Popen(self.orden(), stdout=salida, stderr=salida, stdin=subprocess.DEVNULL)
+        esperar(self.vive, f"{type(self).__name__} starting")
+
+    def matar(self) -> None:
+        self._senal(signal.SIGKILL)
+        assert self.proceso is not None
+        self.proceso.wait()
+
+    def parar(self) -> None:
+        if self.proceso and self.proceso.poll() is None:
+            self._senal(signal.SIGCONT)
+            self._senal(signal.SIGTERM)
+            try:
+                self.proceso.wait(20)
+            except subprocess.TimeoutExpired:
+                self.matar()
+
+    def _senal(self, senal: int) -> None:
+        assert self.proceso is not None
+        self.proceso.send_signal(senal)
+
+
+class Redis(Servidor):
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.puerto}/0"
+
+    def orden(self) -> list[str]:
+        opciones = ["--port", str(self.puerto), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.carpeta)]
+        return [binario("redis-server", "valkey-server"), *opciones]
+
+    def vive(self) -> object:
+        with redis.Redis(port=self.puerto, socket_timeout=1) as cliente:
+            return cliente.ping()
+
+
+class MariaDB(Servidor):
+    def url(self, base: str) -> str:
+        return f"mysql+pymysql://root@127.0.0.1:{self.puerto}/{base}?charset=utf8mb4"
+
+    def instalar(self) -> None:
+        programa = binario("mariadb-install-db", "mysql_install_db")
+        opciones = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+        subprocess.run(
+            [programa, "--no-defaults", *_como_root(), f"--datadir={self.carpeta / 'datos'}", *opciones],
+            check=True,
+            capture_output=True,
+        )
+
+    def orden(self) -> list[str]:
+        c = self.carpeta
+        rutas = [f"--datadir={c / 'datos'}", f"--socket={c / 'm.sock'}", f"--pid-file={c / 'm.pid'}"]
+        red = [f"--port={self.puerto}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=300"]
+        ligero = ["--innodb-buffer-pool-size=128M", "--innodb-log-file-size=32M", "--performance-schema=OFF"]
+        return [binario("mariadbd", "mysqld"), "--no-defaults", *_como_root(), *rutas, *red, *ligero]
+
+    def vive(self) -> object:
+        return self.ejecutar("SELECT 1")
+
+    def ejecutar(self, sql: str) -> list[tuple[object, ...]]:
+        conexion = pymysql.connect(host="127.0.0.1", port=self.puerto, user="root", connect_timeout=2, autocommit=True)
+        with conexion, conexion.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def crear_base(self, nombre: str) -> str:
+        """A new empty database; its URL."""
+        self.ejecutar(f"CREATE DATABASE {nombre} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        return self.url(nombre)
+
+
+def _como_root() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []

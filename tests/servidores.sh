@@ -1,0 +1,29 @@
+#!/bin/sh
+# Make sure the servers that the tests start are installed: MariaDB and Redis, from Debian packages where apt is.
+set -eu
+PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
+
+faltan=""
+command -v mariadbd >/dev/null 2>&1 && command -v mariadb-install-db >/dev/null 2>&1 || faltan="$faltan mariadb-server-core mariadb-client-core"
+command -v redis-server >/dev/null 2>&1 || faltan="$faltan redis-server"
+[ -n "$faltan" ] || exit 0
+
+ayuda() {
+    echo "The tests need MariaDB and Redis servers, and these packages are missing:$faltan" >&2
+    echo "  Debian, Ubuntu:  sudo apt-get install --no-install-recommends$faltan" >&2
+    echo "  Fedora:          sudo dnf install mariadb-server redis" >&2
+    echo "  macOS:           brew install mariadb redis" >&2
+    exit 1
+}
+
+command -v apt-get >/dev/null 2>&1 || ayuda
+if [ "$(id -u)" = 0 ]; then
+    con=""
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    con="sudo"
+else
+    ayuda
+fi
+echo "Installing$faltan"
+# RUNLEVEL=1: the packages' own services are not started; the tests start private instances.
+$con env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends $faltan" >/dev/null || ayuda

@@ -1,0 +1,233 @@
+"""Every verb on a consulta, on MariaDB and on SQLite."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import consultas, usuarios
+from shared.clima import (
+    Encargo,
+    EstadoFuente,
+    Fuente,
+    Lugar,
+    Parametro,
+    Pedido,
+    Periodo,
+    Resolucion,
+    Resultado,
+    TipoConsulta,
+)
+from shared.db import ahora
+from shared.modelos import CodigoError, Consulta, DatosClima, Estado
+
+MEDELLIN = Lugar(6.245, -75.57151, zona_horaria="America/Bogota")
+NULO = Lugar(0.0, 0.0, zona_horaria="Etc/UTC")
+HOY = Pedido(TipoConsulta.TIEMPO_REAL, "Medellín", MEDELLIN, list(Parametro), None)
+MES = Pedido(
+    TipoConsulta.HISTORICO,
+    "Medellín",
+    MEDELLIN,
+    list(Parametro),
+    None,
+    periodo=Periodo(date(2026, 1, 1), date(2026, 1, 31), Resolucion.DIARIA),
+)
+RESULTADO = Resultado(
+    valores={"temperatura": 0.0, "precipitacion": 0.0, "humedad_relativa": 80},
+    dispersion={},
+    fuentes=[Fuente("openmeteo", EstadoFuente.USADA), Fuente("ideam", EstadoFuente.OMITIDA, "sin datos")],
+    parcial=False,
+)
+
+
+def crear(s: Session, pedido: Pedido = HOY, **otros: Any) -> Consulta:
+    return consultas.crear(s, _usuario(s), pedido, max_activas=100, **otros)[0]
+
+
+def _usuario(s: Session) -> int:
+    hallado = s.scalar(select(func.max(usuarios.Usuario.id)))
+    return hallado or usuarios.crear(s, username="ana", email="a@b.co", password="x" * 8, rounds=4).id
+
+
+def tomada(s: Session, pedido: Pedido = HOY) -> Encargo:
+    encargo = consultas.tomar(s, crear(s, pedido).id)
+    assert encargo is not None
+    return encargo
+
+
+def leida(s: Session, consulta_id: int) -> Consulta:
+    s.expire_all()
+    consulta = consultas.leer(s, consulta_id)
+    assert consulta is not None
+    return consulta
+
+
+def vencer(s: Session, consulta_id: int) -> None:
+    s.execute(update(Consulta).where(Consulta.id == consulta_id).values(vence_en=ahora(-1)))
+
+
+def adelantar(s: Session, consulta_id: int) -> None:
+    s.execute(update(Consulta).where(Consulta.id == consulta_id).values(tocar_en=ahora(-1), disponible_en=ahora(-1)))
+
+
+def test_nace_pendiente_y_con_su_hora_en_utc(s: Session) -> None:
+    c = crear(s)
+    assert (c.estado, c.version, c.intentos, c.progreso) == (Estado.PENDIENTE, 1, 0, 0)
+    assert c.creada_en.tzinfo is not None
+
+
+def test_latitud_y_longitud_cero_son_un_lugar(s: Session) -> None:
+    c = crear(s, Pedido(TipoConsulta.TIEMPO_REAL, None, NULO, [Parametro.TEMPERATURA], None))
+    encargo = consultas.tomar(s, c.id)
+    assert encargo is not None
+    assert encargo.pedido.lugar == Lugar(0.0, 0.0, zona_horaria="Etc/UTC")
+
+
+def test_solo_un_trabajador_toma_la_consulta(s: Session) -> None:
+    c = crear(s)
+    assert consultas.tomar(s, c.id) is not None
+    assert consultas.tomar(s, c.id) is None
+
+
+def test_el_encargo_lleva_lo_que_se_pidio(s: Session) -> None:
+    assert tomada(s, MES).pedido.periodo == MES.periodo
+
+
+def test_completar_guarda_los_datos_y_termina(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.completar(s, encargo, RESULTADO)
+    c, datos = leida(s, encargo.id), consultas.datos_de(s, encargo.id)
+    assert (c.estado, c.progreso, c.vence_en, c.tocar_en) == (Estado.COMPLETADA, 100, None, None)
+    assert c.tiempo_respuesta_ms is not None
+    assert c.tiempo_respuesta_ms >= 0
+    assert datos is not None
+    assert datos.temperatura_promedio == 0
+    assert datos.precipitacion == 0
+    assert datos.presion_atmosferica is None
+    assert datos.fuentes_utilizadas == ["openmeteo"]
+
+
+def test_una_lluvia_que_no_cabe_en_la_columna_sigue_entera(s: Session) -> None:
+    encargo = tomada(s, MES)
+    diluvio = Resultado({"precipitacion": 81_234.5}, {}, [], parcial=False)
+    assert consultas.completar(s, encargo, diluvio)
+    datos = consultas.datos_de(s, encargo.id)
+    assert datos is not None
+    assert datos.precipitacion is None
+    assert datos.datos_completos["valores"]["precipitacion"] == 81_234.5
+
+
+def test_nadie_completa_dos_veces(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.completar(s, encargo, RESULTADO)
+    assert not consultas.completar(s, encargo, RESULTADO)
+    assert s.scalar(select(func.count()).select_from(DatosClima)) == 1
+
+
+def test_quien_perdio_el_arriendo_no_escribe(s: Session) -> None:
+    dormido = tomada(s)
+    vencer(s, dormido.id)
+    assert consultas.rescatar(s) == [dormido.id]
+    despierto = consultas.tomar(s, dormido.id)
+    assert despierto is not None
+    assert despierto.turno > dormido.turno
+    assert not consultas.avanzar(s, dormido, 50)
+    assert not consultas.renovar(s, dormido)
+    assert not consultas.completar(s, dormido, RESULTADO)
+    assert not consultas.registrar_fallo(s, dormido, CodigoError.INTERNO, "x", definitivo=True)
+    assert consultas.completar(s, despierto, RESULTADO)
+
+
+def test_rescatar_no_toca_lo_que_aun_tiene_arriendo(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.rescatar(s) == []
+    assert leida(s, encargo.id).estado == Estado.PROCESANDO
+
+
+def test_la_que_mata_a_sus_trabajadores_termina_en_error(s: Session) -> None:
+    encargo = tomada(s)
+    for _ in range(consultas.MAX_INTENTOS[TipoConsulta.TIEMPO_REAL]):
+        vencer(s, encargo.id)
+        consultas.rescatar(s)
+        consultas.tomar(s, encargo.id)
+    c = leida(s, encargo.id)
+    assert (c.estado, c.codigo_error) == (Estado.ERROR, CodigoError.INTERNO)
+    assert c.mensaje_error
+
+
+def test_un_fallo_vuelve_a_pendiente_con_espera(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.registrar_fallo(s, encargo, CodigoError.PROVEEDORES_FALLARON, "x", definitivo=False)
+    assert leida(s, encargo.id).estado == Estado.PENDIENTE
+    assert consultas.tomar(s, encargo.id) is None  # a late doorbell does not cut the wait short
+    adelantar(s, encargo.id)
+    assert consultas.tomar(s, encargo.id) is not None
+
+
+def test_los_intentos_se_acaban(s: Session) -> None:
+    encargo = tomada(s)
+    for _ in range(consultas.MAX_INTENTOS[TipoConsulta.TIEMPO_REAL]):
+        consultas.registrar_fallo(s, encargo, CodigoError.PROVEEDORES_FALLARON, "todo falló", definitivo=False)
+        adelantar(s, encargo.id)
+        encargo = consultas.tomar(s, encargo.id) or encargo
+    c = leida(s, encargo.id)
+    assert (c.estado, c.codigo_error, c.mensaje_error) == (
+        Estado.ERROR,
+        CodigoError.PROVEEDORES_FALLARON,
+        "todo falló",
+    )
+
+
+def test_lo_definitivo_no_se_repite(s: Session) -> None:
+    encargo = tomada(s)
+    consultas.registrar_fallo(s, encargo, CodigoError.CIUDAD_DESCONOCIDA, "no existe", definitivo=True)
+    assert leida(s, encargo.id).estado == Estado.ERROR
+
+
+def test_el_barrido_toca_una_vez_lo_debido(s: Session) -> None:
+    c = crear(s)
+    assert consultas.por_tocar(s, TipoConsulta.TIEMPO_REAL, 10) == []  # its first doorbell is still on the way
+    adelantar(s, c.id)
+    assert consultas.por_tocar(s, TipoConsulta.HISTORICO, 10) == []
+    assert consultas.por_tocar(s, TipoConsulta.TIEMPO_REAL, 10) == [c.id]
+    assert consultas.por_tocar(s, TipoConsulta.TIEMPO_REAL, 10) == []
+
+
+def test_cada_cambio_visible_sube_la_version_y_renovar_no(s: Session) -> None:
+    encargo = tomada(s)
+    antes = leida(s, encargo.id).version
+    assert consultas.renovar(s, encargo)
+    assert leida(s, encargo.id).version == antes
+    assert consultas.avanzar(s, encargo, 50)
+    assert leida(s, encargo.id).version == antes + 1
+
+
+def test_la_misma_clave_es_la_misma_consulta(s: Session) -> None:
+    primera = crear(s, clave="k", huella="h")
+    segunda, repetida = consultas.crear(s, primera.usuario_id, HOY, max_activas=100, clave="k", huella="h")
+    assert (segunda.id, repetida) == (primera.id, True)
+    with pytest.raises(consultas.ClaveReutilizada):
+        consultas.crear(s, primera.usuario_id, HOY, max_activas=100, clave="k", huella="otra")
+
+
+def test_hay_un_maximo_de_consultas_sin_terminar(s: Session) -> None:
+    c = crear(s)
+    with pytest.raises(consultas.DemasiadasActivas):
+        consultas.crear(s, c.usuario_id, HOY, max_activas=1)
+
+
+def test_un_cambio_de_estado_que_no_existe_es_un_fallo_del_programa(s: Session) -> None:
+    with pytest.raises(ValueError, match="not a legal change"):
+        consultas._mover(s, 1, Estado.ERROR, Estado.COMPLETADA)
+
+
+def test_se_lista_lo_propio_lo_nuevo_primero_y_la_ciudad_sin_acentos(s: Session) -> None:
+    primera, segunda = crear(s), crear(s, MES)
+    todas = list(s.scalars(consultas.seleccionar(primera.usuario_id)))
+    assert [c.id for c in todas] == [segunda.id, primera.id]
+    assert len(list(s.scalars(consultas.seleccionar(primera.usuario_id, ciudad="MEDELLIN")))) == 2
+    assert list(s.scalars(consultas.seleccionar(primera.usuario_id + 1))) == []
