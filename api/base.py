@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from flask import Request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_smorest import Api, Blueprint
 from flask_sqlalchemy import SQLAlchemy
-from marshmallow import Schema, missing
+from marshmallow import RAISE, Schema, missing
 from sqlalchemy.orm import Session
 from webargs.flaskparser import FlaskParser, abort
 
@@ -25,6 +25,8 @@ class Analizador(FlaskParser):
 
     No body at all is {} where no field is required.
     """
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": RAISE, "query": RAISE}
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         if not req.get_data(cache=True) and not any(campo.required for campo in schema.fields.values()):

@@ -133,7 +133,8 @@ def _campos(datos: Any) -> dict[str, list[str]]:
 def _aplanar(mensajes: Any, prefijo: str, planos: dict[str, list[str]]) -> None:
     if isinstance(mensajes, dict):
         for clave, valor in mensajes.items():
-            nombre = prefijo if clave == "_schema" else f"{prefijo}.{clave}".lstrip(".")
+            legible = str(clave)[:100].encode(errors="replace").decode()  # a field's name may be anything
+            nombre = prefijo if clave == "_schema" else f"{prefijo}.{legible}".lstrip(".")
             _aplanar(valor, nombre, planos)
     else:
         textos = mensajes if isinstance(mensajes, list) else [mensajes]

@@ -1,0 +1,39 @@
+"""What API tests share: an account with a token, and the shape every error must have."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+CLAVE = "una frase larga"
+
+
+def entrar(cliente: FlaskClient, username: str = "ana") -> dict[str, str]:
+    """Register and log in; the headers that speak for this user."""
+    cuenta = {"username": username, "email": f"{username}@ejemplo.co", "password": CLAVE}
+    assert cliente.post("/api/auth/register", json=cuenta).status_code == 201
+    tokens = cliente.post("/api/auth/login", json={"username": username, "password": CLAVE}).json
+    assert tokens
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def enviar(cliente: FlaskClient, ruta: str, cuerpo: object, cabeceras: dict[str, str] | None = None) -> TestResponse:
+    """POST as JSON in pure ASCII, so that lone surrogates can be sent."""
+    return cliente.post(ruta, data=json.dumps(cuerpo), content_type="application/json", headers=cabeceras)
+
+
+def problema(respuesta: TestResponse, estado: int) -> dict[str, Any]:
+    """Assert the contract's error shape; returns the body."""
+    assert respuesta.status_code == estado, respuesta.text
+    assert respuesta.content_type == "application/problem+json"
+    cuerpo: dict[str, Any] = respuesta.json
+    assert cuerpo["status"] == estado
+    assert cuerpo["error"] == cuerpo["title"]
+    assert cuerpo["message"] == cuerpo["detail"]
+    assert cuerpo["instance"]
+    assert cuerpo["type"]
+    assert cuerpo["id_peticion"] == respuesta.headers["X-Request-ID"]
+    return cuerpo

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from api.base import db
+from shared.settings import Settings
+from tests.api.ayuda import CLAVE, entrar, enviar, problema
+
+BUENO = {"username": "ana", "email": "ana@ejemplo.co", "password": CLAVE}
+
+
+def ejecutar(app: Flask, sql: str) -> None:
+    with app.app_context():
+        db.session.execute(text(sql))
+        db.session.commit()
+
+
+def test_registrarse_entrar_y_saber_quien_soy(cliente: FlaskClient) -> None:
+    nuevo = cliente.post("/api/auth/register", json={**BUENO, "nombre_completo": "Ana Pérez"})
+    assert nuevo.status_code == 201
+    assert nuevo.json["usuario"]["rol"] == "operario"
+    assert "password" not in nuevo.text
+    tokens = cliente.post("/api/auth/login", json={"username": "ANA@ejemplo.co", "password": CLAVE}).json
+    assert tokens["expires_in"] == 3600
+    yo = cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert yo.json["usuario"]["username"] == "ana"
+    assert yo.json["usuario"]["ultimo_login"].endswith("Z")
+
+
+@pytest.mark.parametrize("cambio", [{"username": "ANA"}, {"email": "ANA@EJEMPLO.CO"}])
+def test_un_usuario_o_correo_tomado_es_409_aunque_cambien_las_mayusculas(
+    cliente: FlaskClient, cambio: dict[str, str]
+) -> None:
+    cliente.post("/api/auth/register", json=BUENO)
+    otro = {"username": "otra", "email": "otra@ejemplo.co", "password": CLAVE, **cambio}
+    cuerpo = problema(cliente.post("/api/auth/register", json=otro), 409)
+    assert list(cuerpo["errores"]) == list(cambio)
+
+
+@pytest.mark.parametrize(
+    ("cambio", "campo"),
+    [
+        ({"username": "ab"}, "username"),
+        ({"username": "ana pérez"}, "username"),
+        ({"username": "аnа"}, "username"),  # Cyrillic
+        ({"username": "ana\n"}, None),  # trimmed
+        ({"username": 7}, "username"),
+        ({"email": "ana"}, "email"),
+        ({"email": "a@b"}, "email"),
+        ({"password": "corta"}, "password"),
+        ({"password": "ñ" * 37}, "password"),  # 74 bytes
+        ({"password": "\ud800aaaaaaaa"}, "password"),
+        ({"rol": "admin"}, "rol"),
+        ({"activo": False}, "activo"),
+    ],
+)
+def test_un_registro_malo_nombra_el_campo(cliente: FlaskClient, cambio: dict[str, Any], campo: str | None) -> None:
+    respuesta = enviar(cliente, "/api/auth/register", BUENO | cambio)
+    if campo is None:
+        assert respuesta.status_code == 201
+    else:
+        assert list(problema(respuesta, 422)["errores"]) == [campo]
+
+
+def test_la_clave_mala_y_el_usuario_que_no_existe_son_iguales(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    mala = problema(cliente.post("/api/auth/login", json={"username": "ana", "password": "no es"}), 401)
+    nadie = problema(cliente.post("/api/auth/login", json={"username": "nadie", "password": "no es"}), 401)
+    assert {**mala, "id_peticion": ""} == {**nadie, "id_peticion": ""}
+
+
+def test_los_fallos_de_una_cuenta_se_limitan(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    for _ in range(10):
+        problema(cliente.post("/api/auth/login", json={"username": "ana", "password": "mala"}), 401)
+    respuesta = cliente.post("/api/auth/login", json={"username": "ANA", "password": CLAVE})
+    problema(respuesta, 429)
+    assert int(respuesta.headers["Retry-After"]) > 0
+    assert cliente.post("/api/auth/login", json={"username": "beto", "password": "x"}).status_code == 401
+
+
+def test_refrescar_da_un_token_que_sirve(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    tokens = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).json
+    refresco = {"Authorization": f"Bearer {tokens['refresh_token']}"}
+    nuevo = cliente.post("/api/auth/refresh", headers=refresco).json["access_token"]
+    assert cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {nuevo}"}).status_code == 200
+    problema(cliente.get("/api/auth/me", headers=refresco), 401)
+
+
+def test_salir_mata_los_dos_tokens(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    tokens = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).json
+    con = {"Authorization": f"Bearer {tokens['access_token']}"}
+    salida = cliente.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]}, headers=con)
+    assert salida.status_code == 200
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+    refresco = {"Authorization": f"Bearer {tokens['refresh_token']}"}
+    problema(cliente.post("/api/auth/refresh", headers=refresco), 401)
+
+
+def test_salir_sin_cuerpo_basta(cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    assert cliente.post("/api/auth/logout", headers=con).status_code == 200
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+
+
+def test_nadie_revoca_el_token_de_otro(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    de_ana = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).json["refresh_token"]
+    beto = entrar(cliente, "beto")
+    problema(cliente.post("/api/auth/logout", json={"refresh_token": de_ana}, headers=beto), 422)
+    assert cliente.post("/api/auth/refresh", headers={"Authorization": f"Bearer {de_ana}"}).status_code == 200
+
+
+def test_un_usuario_desactivado_deja_de_entrar_al_momento(app: Flask, cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    ejecutar(app, "UPDATE usuarios SET activo = 0")
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+    problema(cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}), 401)
+
+
+def _falso(settings: Settings, **cambios: Any) -> str:
+    clave = cambios.pop("clave", settings.jwt_secret_key.get_secret_value())
+    algoritmo = cambios.pop("algoritmo", "HS256")
+    ahora = int(time.time())
+    carga = {"sub": "1", "iat": ahora, "nbf": ahora, "exp": ahora + 60, "jti": "x", "type": "access", "fresh": False}
+    return jwt.encode({**carga, **cambios}, clave, algoritmo)
+
+
+@pytest.mark.parametrize(
+    "cambios",
+    [
+        {"clave": "otra" * 12},
+        {"algoritmo": "none", "clave": ""},
+        {"algoritmo": "HS384"},
+        {"exp": 1},
+        {"nbf": 4_000_000_000},
+        {"sub": "1 OR 1=1"},
+        {"sub": "99999999"},
+        {"type": "refresh"},
+    ],
+)
+def test_un_token_falso_no_entra(cliente: FlaskClient, settings: Settings, cambios: dict[str, Any]) -> None:
+    entrar(cliente)
+    token = _falso(settings, **cambios)
+    respuesta = cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+    problema(respuesta, 401)
+    assert respuesta.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("cabecera", [None, "Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer " + "a" * 5000])
+def test_sin_un_token_bueno_no_se_pasa(cliente: FlaskClient, cabecera: str | None) -> None:
+    con = {"Authorization": cabecera} if cabecera else {}
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+    problema(cliente.get("/api/consultas/mis-consultas", headers=con), 401)
+
+
+def test_entrar_y_fallar_queda_anotado_sin_la_clave(app: Flask, cliente: FlaskClient) -> None:
+    entrar(cliente)
+    cliente.post("/api/auth/login", json={"username": "ana", "password": "clave-canaria"}, headers={"User-Agent": "yo"})
+    with app.app_context():
+        filas = db.session.execute(text("SELECT accion, detalle, ip_address, user_agent FROM logs_actividad")).all()
+    assert [f.accion for f in filas] == ["registro", "login", "login_fallido"]
+    assert filas[-1].ip_address == "127.0.0.1"
+    assert filas[-1].user_agent == "yo"
+    assert "canaria" not in str(filas)
