@@ -29,10 +29,10 @@ log = structlog.get_logger()
 class Proceso:
     """What one worker process needs to work: its connections are opened at the first use."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, preguntador: Preguntador | None = None) -> None:
+        self._plazo_s = settings.plazo_tiempo_real_s
         self.sesiones = Sesiones(crear_motor(settings))
-        self._preguntador = Preguntador(settings)
+        self._preguntador = preguntador or Preguntador(settings)
         self._geocodificador = OpenMeteo(settings)
         self._historico = Historico(self.sesiones, self._preguntador, settings.plazo_tramo_s)
 
@@ -63,7 +63,7 @@ class Proceso:
     def _tiempo_real(self, encargo: Encargo, lugar: Lugar) -> Resultado:
         campos = campos_de(encargo.pedido.parametros)
         nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
-        plazo = monotonic() + self._settings.plazo_tiempo_real_s
+        plazo = monotonic() + self._plazo_s
         contestaciones = list(
             self._preguntador.preguntar(
                 lambda cliente, p: cliente.tiempo_real(p), lugar, frozenset(campos), nombres, plazo
@@ -74,7 +74,7 @@ class Proceso:
     def _ubicar(self, encargo: Encargo) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
         ciudad = encargo.pedido.ciudad or ""
-        http = self._preguntador.http(monotonic() + self._settings.plazo_tiempo_real_s)
+        http = self._preguntador.http(monotonic() + self._plazo_s)
         try:
             lugar = self._geocodificador.resolver(http, ciudad)
         except ErrorProveedor as e:

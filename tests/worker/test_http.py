@@ -1,0 +1,117 @@
+"""The client against a laboratory that misbehaves on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.proveedores.servidor import Respuestas, http, servir
+from worker.proveedores.http import ErrorProveedor
+
+CONSULTA = {"latitude": "6.2", "longitude": "-75.5", "current": "temperature_2m"}
+Fallar = Callable[..., None]
+
+
+@pytest.fixture
+def fallar(laboratorio: str) -> Iterator[Fallar]:
+    """Tell the laboratory how Open-Meteo fails from now on."""
+
+    def poner(tipo: str, **mas: Any) -> None:
+        falla = [{"proveedor": "openmeteo", "tipo": tipo, **mas}]
+        requests.put(f"{laboratorio}/_laboratorio/fallas", json=falla, timeout=5).raise_for_status()
+        requests.delete(f"{laboratorio}/_laboratorio/peticiones", timeout=5).raise_for_status()
+
+    yield poner
+    requests.delete(f"{laboratorio}/_laboratorio/fallas", timeout=5)
+
+
+def pedir(laboratorio: str, **limites: float) -> Any:
+    return http(**limites).json(f"{laboratorio}/openmeteo/v1/forecast", CONSULTA)
+
+
+def pedidas(laboratorio: str) -> int:
+    cuentas = requests.get(f"{laboratorio}/_laboratorio/peticiones", timeout=5).json()
+    return int(cuentas["openmeteo"]["total"])
+
+
+def test_lo_que_viene_del_laboratorio_se_sabe(laboratorio: str) -> None:
+    cliente = http()
+    assert not cliente.laboratorio
+    cliente.json(f"{laboratorio}/openmeteo/v1/forecast", CONSULTA)
+    assert cliente.laboratorio
+
+
+@pytest.mark.parametrize(
+    ("tipo", "mas", "motivo", "veces"),
+    [
+        ("estado", {"estado": 503}, "respondió 503", 3),
+        ("corte", {}, "no se pudo conectar", 3),
+        ("corte_a_medias", {}, "no se pudo conectar", 3),
+        ("json_malo", {}, "no es JSON", 3),
+        ("html", {}, "no es JSON", 3),
+        ("estado", {"estado": 400}, "rechazó la petición", 1),
+        ("redireccion", {}, "redirige a", 1),
+        ("enorme", {}, "32 MiB", 1),
+    ],
+)
+def test_cada_falla_tiene_su_motivo_y_solo_se_repite_lo_pasajero(
+    laboratorio: str, fallar: Fallar, tipo: str, mas: dict[str, Any], motivo: str, veces: int
+) -> None:
+    fallar(tipo, **mas)
+    with pytest.raises(ErrorProveedor, match=motivo):
+        pedir(laboratorio, plazo_s=20)
+    assert pedidas(laboratorio) == veces
+
+
+def test_una_falla_pasajera_se_supera_reintentando(laboratorio: str, fallar: Fallar) -> None:
+    fallar("estado", estado=503, proporcion=0.5)
+    assert "current" in pedir(laboratorio)
+
+
+def test_quien_no_responde_se_corta_en_su_plazo(laboratorio: str, fallar: Fallar) -> None:
+    fallar("colgado", demora_s=30)
+    with pytest.raises(ErrorProveedor, match="a tiempo"):
+        pedir(laboratorio, plazo_s=0.5, lectura_s=0.3)
+
+
+def test_quien_gotea_se_corta_en_el_plazo_de_la_consulta(laboratorio: str, fallar: Fallar) -> None:
+    fallar("goteo")
+    with pytest.raises(ErrorProveedor, match="a tiempo"):
+        pedir(laboratorio, plazo_s=1.5, lectura_s=5)
+
+
+def test_retry_after_se_respeta_si_cabe_y_si_no_se_deja(laboratorio: str, fallar: Fallar) -> None:
+    fallar("retry_after", retry_after=60)
+    with pytest.raises(ErrorProveedor, match="límite") as e:
+        pedir(laboratorio, plazo_s=5)
+    assert e.value.espera_s == 60
+    assert pedidas(laboratorio) == 1
+
+
+def test_sin_nadie_al_otro_lado_es_un_error_con_motivo() -> None:
+    with pytest.raises(ErrorProveedor, match="no se pudo conectar"):
+        http(plazo_s=1).json("http://127.0.0.1:9/")
+
+
+def test_los_errores_no_llevan_la_url_ni_la_clave() -> None:
+    with servir() as red:
+        red.siempre({"message": "bad"}, estado=401)
+        with pytest.raises(ErrorProveedor) as e:
+            http().json(f"{red.base}/x", {"appid": "clave-canaria"})
+    assert "canaria" not in f"{e.value!r} {e.value.motivo}"
+
+
+def test_el_agente_y_los_parametros_llegan() -> None:
+    with servir() as red:
+        red.siempre({"ok": 1})
+        assert http().json(f"{red.base}/x", {"a": "ñ 1"}, {"X-API-Key": "k"}) == {"ok": 1}
+        comprobar(red)
+
+
+def comprobar(red: Respuestas) -> None:
+    assert red.pedidas[0].params == {"a": "ñ 1"}
+    assert red.pedidas[0].cabeceras["X-API-Key"] == "k"
+    assert red.pedidas[0].cabeceras["User-Agent"].startswith("ClimaGuru/")

@@ -1,0 +1,295 @@
+"""One consulta through the worker's own code: real database, real HTTP to the laboratory or to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared import consultas, respuestas
+from shared.clima import Lugar, Medicion, Parametro, Pedido, Periodo, Proveedor, Resolucion, TipoConsulta
+from shared.modelos import CodigoError, Consulta, DatosClima, Estado
+from shared.series import desempacar
+from shared.settings import Settings
+from tests.api.ayuda import entrar
+from worker.preguntar import Preguntador
+from worker.proceso import Proceso
+from worker.proveedores.cliente import Cliente, Lectura, Peticion
+from worker.proveedores.http import ErrorProveedor, Omitida
+
+LUGAR = Lugar(0.0, 0.0, nombre="Isla Nula", zona_horaria="Etc/UTC")
+AYER = datetime.now(UTC).date() - timedelta(days=1)
+
+
+class Doble:
+    """A provider that does what the test says; its HTTP is not used."""
+
+    atribucion = "doble"
+    necesita_clave = False
+    dias_por_tramo = 366
+
+    def __init__(self, hacer: Callable[[Periodo | None], list[Medicion]]) -> None:
+        self._hacer = hacer
+        self.veces = 0
+
+    def tiempo_real(self, p: Peticion) -> Lectura:
+        self.veces += 1
+        return Lectura(self._hacer(None))
+
+    def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
+        self.veces += 1
+        return Lectura(self._hacer(periodo))
+
+
+def dice(**valores: Any) -> Doble:
+    return Doble(lambda _: [Medicion(**valores)])
+
+
+def falla(error: Exception) -> Doble:
+    def hacer(_: Periodo | None) -> list[Medicion]:
+        raise error
+
+    return Doble(hacer)
+
+
+Hacer = Callable[..., Proceso]
+
+
+@pytest.fixture
+def con(settings: Settings, cliente: FlaskClient) -> Iterator[Hacer]:
+    """The worker's own code on the test database; con(openmeteo=…) replaces the providers by those given."""
+    entrar(cliente)
+    hechos = []
+
+    def hacer(plazo_s: float = 5, **dobles: Doble) -> Proceso:
+        ajustes = settings.model_copy(update={"plazo_tiempo_real_s": plazo_s})
+        proveedores: dict[str, Cliente] = dict(dobles)
+        hechos.append(Proceso(ajustes, Preguntador(ajustes, proveedores or None)))
+        return hechos[-1]
+
+    yield hacer
+    for proceso in hechos:
+        proceso.sesiones.motor.dispose()
+
+
+def crear(proceso: Proceso, periodo: Periodo | None = None, **otros: Any) -> int:
+    from sqlalchemy import select
+
+    from shared.modelos import Usuario
+
+    pedido = {
+        "tipo": TipoConsulta.HISTORICO if periodo else TipoConsulta.TIEMPO_REAL,
+        "ciudad": "Isla Nula",
+        "lugar": LUGAR,
+        "parametros": list(Parametro),
+        "proveedores": None,
+        "periodo": periodo,
+        **otros,
+    }
+    with proceso.sesiones.transaccion() as s:
+        usuario = s.scalars(select(Usuario.id)).one()
+        return consultas.crear(s, usuario, Pedido(**pedido), max_activas=100)[0].id
+
+
+def fin(proceso: Proceso, consulta_id: int) -> tuple[Consulta, DatosClima | None]:
+    with proceso.sesiones.transaccion() as s:
+        consulta = consultas.leer(s, consulta_id)
+        assert consulta is not None
+        return consulta, consultas.datos_de(s, consulta_id)
+
+
+def ahora(proceso: Proceso, **otros: Any) -> tuple[Consulta, DatosClima | None]:
+    consulta_id = crear(proceso, **otros)
+    proceso.procesar(consulta_id)
+    return fin(proceso, consulta_id)
+
+
+def test_cero_grados_y_cero_milimetros_llegan_hasta_el_final(con: Hacer) -> None:
+    proceso = con(openmeteo=dice(temperatura=0.0, precipitacion=0.0, velocidad_viento=0.0))
+    consulta, datos = ahora(proceso)
+    assert consulta.estado == Estado.COMPLETADA
+    assert datos is not None
+    valores = datos.datos_completos["valores"]
+    assert (valores["temperatura"], valores["precipitacion"], valores["velocidad_viento"]) == (0, 0, 0)
+    assert valores["humedad_relativa"] is None
+    assert (datos.temperatura_promedio, datos.temperatura_min, datos.temperatura_max) == (0, 0, 0)
+
+
+def test_varias_fuentes_se_combinan_y_cada_una_sale_con_su_estado(con: Hacer) -> None:
+    proceso = con(
+        openmeteo=dice(temperatura=20.0),
+        meteoblue=dice(temperatura=22.0),
+        ideam=falla(Omitida("fuera de su zona")),
+        siata=falla(ErrorProveedor("no respondió a tiempo")),
+    )
+    consulta, datos = ahora(proceso)
+    assert datos is not None
+    assert consulta.parcial
+    assert datos.temperatura_promedio == 21
+    assert (datos.temperatura_min, datos.temperatura_max) == (20, 22)
+    fuentes = {f["proveedor"]: f for f in datos.datos_completos["fuentes"]}
+    estados = {p: f["estado"] for p, f in fuentes.items()}
+    assert estados == {"openmeteo": "usada", "meteoblue": "usada", "ideam": "omitida", "siata": "fallida"}
+    assert fuentes["ideam"]["motivo"] == "fuera de su zona"
+    assert fuentes["openmeteo"]["valores"]["temperatura"] == 20
+    assert sorted(datos.fuentes_utilizadas) == ["meteoblue", "openmeteo"]
+
+
+def test_quien_se_cuelga_no_retrasa_a_los_demas_mas_alla_del_plazo(con: Hacer) -> None:
+    suelta = Event()
+
+    def esperar(_: Periodo | None) -> list[Medicion]:
+        suelta.wait(30)
+        return [Medicion(temperatura=99)]
+
+    proceso = con(0.3, openmeteo=dice(temperatura=20.0), siata=Doble(esperar))
+    try:
+        consulta, datos = ahora(proceso)
+    finally:
+        suelta.set()
+    assert consulta.estado == Estado.COMPLETADA
+    assert datos is not None
+    assert datos.datos_completos["fuentes"][1]["motivo"] == "no respondió a tiempo"
+
+
+def test_solo_se_pregunta_a_los_proveedores_pedidos(con: Hacer) -> None:
+    otro = dice(temperatura=1.0)
+    proceso = con(openmeteo=dice(temperatura=20.0), meteoblue=otro)
+    ahora(proceso, proveedores=[Proveedor.OPENMETEO])
+    assert otro.veces == 0
+
+
+def test_si_nadie_puede_ayudar_termina_en_sin_proveedores(con: Hacer) -> None:
+    proceso = con(siata=falla(Omitida("fuera del valle de Aburrá")))
+    consulta, _ = ahora(proceso)
+    assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.SIN_PROVEEDORES)
+    assert "SIATA: fuera del valle de Aburrá." in (consulta.mensaje_error or "")
+
+
+def test_si_todos_fallan_se_intenta_otra_vez_mas_tarde(con: Hacer) -> None:
+    proceso = con(openmeteo=falla(ErrorProveedor("respondió 503", reintentable=True)))
+    consulta, _ = ahora(proceso)
+    assert (consulta.estado, consulta.intentos) == (Estado.PENDIENTE, 1)
+
+
+@pytest.mark.parametrize("error", [KeyError("temp"), TypeError("x"), ZeroDivisionError()])
+def test_un_cuerpo_que_nadie_entiende_es_una_fuente_fallida(con: Hacer, error: Exception) -> None:
+    proceso = con(openmeteo=dice(temperatura=1.0), ideam=falla(error))
+    consulta, datos = ahora(proceso)
+    assert consulta.estado == Estado.COMPLETADA
+    assert datos is not None
+    assert datos.datos_completos["fuentes"][0]["estado"] == "fallida"
+
+
+def test_quien_no_reporta_nada_no_se_usa(con: Hacer) -> None:
+    proceso = con(openmeteo=dice(temperatura=1.0), ideam=dice())
+    _, datos = ahora(proceso)
+    assert datos is not None
+    assert datos.fuentes_utilizadas == ["openmeteo"]
+
+
+def test_una_ciudad_que_no_existe_se_dice(con: Hacer) -> None:
+    consulta, _ = ahora(con(), ciudad="Xyzzyx", lugar=None)
+    assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.CIUDAD_DESCONOCIDA)
+    assert "Xyzzyx" in (consulta.mensaje_error or "")
+
+
+# --- historico -------------------------------------------------------------------------------
+
+
+def dias(periodo: Periodo | None, salvo: tuple[date, ...] = ()) -> list[Medicion]:
+    assert periodo is not None
+    todos = [periodo.inicio + timedelta(days=n) for n in range(periodo.dias)]
+    return [_dia(d) for d in todos if d not in salvo]
+
+
+def _dia(d: date) -> Medicion:
+    instante = datetime(d.year, d.month, d.day, tzinfo=UTC)
+    return Medicion(temperatura=float(d.day), precipitacion=1.0, fecha=d, observado_en=instante)
+
+
+def filas(proceso: Proceso, consulta_id: int) -> list[dict[str, Any]]:
+    todas, n = [], 0
+    while True:
+        with proceso.sesiones.transaccion() as s:
+            hallado = respuestas.tramo(s, consulta_id, n)
+        if hallado is None:
+            return todas
+        todas += desempacar(hallado[1])
+        n = hallado[0] + 1
+
+
+def test_un_historico_tiene_una_fila_por_dia_y_null_donde_nadie_reporto(
+    con: Hacer,
+) -> None:
+    periodo = Periodo(date(2025, 12, 30), date(2026, 1, 4), Resolucion.DIARIA)
+    proceso = con(openmeteo=Doble(lambda p: dias(p, salvo=(date(2026, 1, 1),))))
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    hechas = filas(proceso, consulta_id)
+    assert [f["fecha"] for f in hechas] == [str(date(2025, 12, 30) + timedelta(days=n)) for n in range(6)]
+    assert [f["temperatura"] for f in hechas] == [30, 31, None, 2, 3, 4]
+    _, datos = fin(proceso, consulta_id)
+    assert datos is not None
+    assert datos.precipitacion == 5  # the total of the five days that were reported
+    assert datos.datos_completos["dispersion"]["temperatura"]["cobertura"] == pytest.approx(5 / 6, abs=0.001)
+
+
+def test_diez_anos_van_por_tramos_y_un_segundo_intento_solo_pide_lo_que_falta(
+    con: Hacer,
+) -> None:
+    periodo = Periodo(date(2016, 1, 1), date(2025, 12, 31), Resolucion.DIARIA)
+    roto = [True]
+
+    def a_medias(p: Periodo | None) -> list[Medicion]:
+        if p is not None and p.inicio.year >= 2020 and roto[0]:
+            raise ErrorProveedor("respondió 503", reintentable=True)
+        return dias(p)
+
+    doble = Doble(a_medias)
+    proceso = con(openmeteo=doble)
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert consulta.estado == Estado.PENDIENTE
+    assert consulta.progreso > 0
+    antes = doble.veces
+    roto[0] = False
+    _ya(proceso, consulta_id)
+    proceso.procesar(consulta_id)
+    consulta, datos = fin(proceso, consulta_id)
+    assert consulta.estado == Estado.COMPLETADA
+    assert doble.veces - antes == 11 - antes  # ten pieces, and the one that had failed once more
+    assert len(filas(proceso, consulta_id)) == periodo.dias == 3653
+    assert datos is not None
+
+
+def test_si_uno_falla_a_medias_la_respuesta_es_parcial_y_lo_dice(con: Hacer) -> None:
+    periodo = Periodo(date(2024, 1, 1), date(2025, 12, 31), Resolucion.DIARIA)
+
+    def a_medias(p: Periodo | None) -> list[Medicion]:
+        if p is not None and p.inicio > date(2024, 6, 1):
+            raise ErrorProveedor("no respondió a tiempo")
+        return dias(p)
+
+    proceso = con(openmeteo=Doble(dias), meteoblue=Doble(a_medias))
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    consulta, datos = fin(proceso, consulta_id)
+    assert consulta.parcial
+    assert datos is not None
+    fuentes = {f["proveedor"]: f for f in datos.datos_completos["fuentes"]}
+    assert "1 de 2 tramos" in fuentes["meteoblue"]["motivo"]
+
+
+def _ya(proceso: Proceso, consulta_id: int) -> None:
+    from sqlalchemy import update
+
+    from shared.db import ahora as reloj
+
+    with proceso.sesiones.transaccion() as s:
+        s.execute(update(Consulta).where(Consulta.id == consulta_id).values(disponible_en=reloj(-1)))
