@@ -1,0 +1,217 @@
+"""The whole route of one consulta over real HTTP: gunicorn, MariaDB, Redis, workers, beat, and the laboratory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from deploy.laboratorio.cli import variables
+from tests.pila import Persona, Pila, entorno_limpio, pila
+from tests.servidores import MariaDB, Redis, esperar
+
+pytestmark = pytest.mark.timeout(180)
+AYER = datetime.now(UTC).date() - timedelta(days=2)
+
+
+@pytest.fixture(scope="module")
+def lista(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Iterator[Pila]:
+    """The stack on MariaDB and Redis."""
+    base = mariadb.crear_base("cg_recorrido")
+    redis = servidor_redis.url.removesuffix("/0") + "/1"
+    with pila(
+        carpeta / "recorrido", DATABASE_URL=base, REDIS_URL=redis, BCRYPT_ROUNDS="4", **variables(laboratorio)
+    ) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def ana(lista: Pila) -> Persona:
+    return Persona(lista.base, "ana")
+
+
+@pytest.fixture(scope="module")
+def ahora(ana: Persona) -> dict[str, Any]:
+    return ana.pedir("tiempo-real", ciudad="Medellín")
+
+
+@pytest.fixture(scope="module")
+def mes(ana: Persona) -> dict[str, Any]:
+    return ana.pedir("historico", ciudad="Bogotá, CO", fecha_inicio=str(AYER - timedelta(days=29)), fecha_fin=str(AYER))
+
+
+def test_el_tiempo_de_ahora_llega_completo(ahora: dict[str, Any]) -> None:
+    c, d = ahora["consulta"], ahora["datos_clima"]
+    assert (c["estado"], c["progreso"], c["mensaje_error"]) == ("completada", 100, None)
+    assert c["tiempo_respuesta_ms"] > 0
+    assert -10 < d["temperatura"]["promedio"] < 45
+    assert 980 < d["presion_atmosferica"] < 1050
+    assert isinstance(d["humedad_relativa"], int)
+    assert d["calidad_aire"] is not None
+    assert d["descripcion_clima"]
+    (fuente,) = [f for f in d["fuentes"] if f["proveedor"] == "openmeteo"]
+    assert fuente["estado"] == "usada"
+    assert fuente["valores"]["temperatura"] is not None
+    assert fuente["observado_en"].endswith("Z")
+
+
+def test_lo_simulado_se_dice_en_la_respuesta_y_en_cada_descarga(ana: Persona, ahora: dict[str, Any]) -> None:
+    assert ahora["datos_clima"]["laboratorio"] is True
+    assert all(f["laboratorio"] for f in ahora["datos_clima"]["fuentes"] if f["estado"] == "usada")
+    for formato in ("json", "csv", "txt", "yaml"):
+        assert "laboratorio" in ana.descargar(ahora, formato).text.lower()
+
+
+def test_el_historico_se_descarga_en_los_cuatro_formatos(ana: Persona, mes: dict[str, Any]) -> None:
+    tipos = {"json": "application/json", "csv": "text/csv", "txt": "text/plain", "yaml": "application/yaml"}
+    textos = {}
+    for formato, tipo in tipos.items():
+        r = ana.descargar(mes, formato)
+        assert r.status_code == 200
+        assert r.headers["Content-Type"] == f"{tipo}; charset=utf-8"
+        nombre = f"consulta_{mes['consulta']['id']}.{formato}"
+        assert r.headers["Content-Disposition"] == f'attachment; filename="{nombre}"'
+        repetida = ana.http.get(r.url, headers={"If-None-Match": r.headers["ETag"]}, timeout=10)
+        assert repetida.status_code == 304
+        textos[formato] = r.content.decode()
+    serie = json.loads(textos["json"])["datos_clima"]["serie"]
+    assert [f["fecha"] for f in serie] == [str(AYER - timedelta(days=29 - n)) for n in range(30)]
+    assert all(f["temperatura_min"] <= f["temperatura"] <= f["temperatura_max"] for f in serie)
+    assert yaml.safe_load(textos["yaml"])["datos_clima"]["serie"] == serie
+    filas = list(csv.DictReader(io.StringIO(textos["csv"])))
+    assert [float(f["temperatura"]) for f in filas] == [f["temperatura"] for f in serie]
+
+
+def test_las_horas_de_tres_dias_son_setenta_y_dos(ana: Persona) -> None:
+    dias = {"fecha_inicio": str(AYER - timedelta(days=2)), "fecha_fin": str(AYER)}
+    sobre = ana.pedir("historico", latitud=0, longitud=0, resolucion="horaria", formato="csv", **dias)
+    r = ana.http.get(ana.base + sobre["enlaces"]["descargar"], timeout=10)  # in the format asked for
+    filas = list(csv.DictReader(io.StringIO(r.text)))
+    assert len(filas) == 72
+    assert filas[0]["instante"] == f"{dias['fecha_inicio']}T00:00:00Z"
+
+
+def test_latitud_y_longitud_cero_llegan_hasta_la_descarga(ana: Persona) -> None:
+    sobre = ana.pedir("tiempo-real", latitud=0, longitud=0, parametros=["temperatura"])
+    assert (sobre["consulta"]["latitud"], sobre["consulta"]["longitud"]) == (0, 0)
+    assert sobre["datos_clima"]["temperatura"]["promedio"] is not None
+    assert sobre["datos_clima"]["humedad_relativa"] is None  # not asked for
+    (fila,) = csv.DictReader(io.StringIO(ana.descargar(sobre, "csv").text))
+    assert (fila["latitud"], fila["longitud"]) == ("0.0", "0.0")
+    assert "humedad_relativa" not in fila
+
+
+def test_una_ciudad_que_no_esta_en_el_nomenclator_la_busca_el_trabajador(ana: Persona) -> None:
+    sobre = ana.pedir("tiempo-real", ciudad="Xyzzyx")
+    assert (sobre["consulta"]["estado"], sobre["consulta"]["codigo_error"]) == ("error", "ciudad_desconocida")
+
+
+def test_la_lista_las_trae_todas(ana: Persona, ahora: dict[str, Any], mes: dict[str, Any]) -> None:
+    lista = ana.http.get(f"{ana.base}/api/consultas/mis-consultas?per_page=100", timeout=10).json()
+    assert {ahora["consulta"]["id"], mes["consulta"]["id"]} <= {c["id"] for c in lista["consultas"]}
+
+
+def test_un_timbre_perdido_no_pierde_la_consulta(lista: Pila, ana: Persona, servidor_redis: Redis) -> None:
+    """The queue is emptied again and again while consultas come in; the sweep rings for them."""
+    import redis
+
+    with redis.Redis.from_url(servidor_redis.url.removesuffix("/0") + "/1") as cola:
+        ids = []
+        for _ in range(5):
+            r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=10)
+            cola.flushdb()
+            ids.append(r.json()["consulta"]["id"])
+
+    def todas() -> bool:
+        estados = [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=10).json()["consulta"] for i in ids]
+        return all(c["estado"] == "completada" for c in estados)
+
+    esperar(todas, "the sweep", 40)
+
+
+def test_si_matan_a_los_trabajadores_la_consulta_termina_igual(lista: Pila, ana: Persona) -> None:
+    trabajadores = [p for p in lista.hijos() if "celery" in " ".join(p.cmdline()) and "worker" in p.cmdline()]
+    assert len(trabajadores) == 2
+    for p in trabajadores:
+        p.kill()
+    assert ana.pedir("tiempo-real", ciudad="Pasto")["consulta"]["estado"] == "completada"
+
+
+def test_la_pila_incluida_arranca_con_solo_python_y_no_deja_nada(carpeta: Path, laboratorio: str) -> None:
+    """SQLite, the embedded Valkey, Ctrl-C; data survives a restart, and the admin's password shows once."""
+    datos = carpeta / "incluida"
+    with pila(datos, BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
+        ana = Persona(p.base, "ana")
+        sobre = ana.pedir("tiempo-real", ciudad="Medellín")
+        assert sobre["consulta"]["estado"] == "completada"
+        clave = p.texto().split("contraseña «")[1].split("»")[0]
+        procesos = p.hijos()
+        assert len(procesos) >= 6
+        assert p.parar() == 0
+        assert not [h for h in procesos if h.is_running() and h.status() != psutil.STATUS_ZOMBIE]
+    with pila(datos, BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
+        assert p.texto().count("contraseña «") == 1
+        ana.base = p.base
+        ana.entrar("admin", clave)
+        assert ana.http.get(p.base + sobre["enlaces"]["self"], timeout=10).json()["datos_clima"]
+
+
+def test_si_matan_al_supervisor_no_queda_ningun_proceso(carpeta: Path, laboratorio: str) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux can tie a child's life to its parent's")
+    with pila(carpeta / "huerfana", BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
+        procesos = p.hijos()
+        p.parar(signal.SIGKILL)
+        esperar(lambda: not any(h.is_running() for h in procesos), "the children ending", 30)
+
+
+def test_un_puerto_ocupado_se_dice_y_no_se_arranca_nada(lista: Pila, tmp_path: Path) -> None:
+    puerto = lista.base.rsplit(":", 1)[1]
+    orden = [sys.executable, "-m", "deploy.cli", "up", "--puerto", puerto, "--datos", str(tmp_path)]
+    fin = subprocess.run(orden, capture_output=True, text=True, env=entorno_limpio(), timeout=60, check=False)
+    assert fin.returncode == 1
+    assert f"El puerto {puerto} ya está ocupado" in fin.stderr
+
+
+@pytest.mark.parametrize("orden", [[], ["up"], ["demo"], ["crear-admin"], ["db"], ["db", "upgrade"], ["laboratorio"]])
+def test_cada_orden_tiene_ayuda(orden: list[str]) -> None:
+    fin = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *orden, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in fin.stdout
+
+
+def test_la_api_responde_503_en_la_forma_de_siempre_si_no_hay_base(carpeta: Path) -> None:
+    from api import create_app
+    from tests.conftest import hacer_settings
+
+    app = create_app(hacer_settings("mysql://u:clave-canaria@127.0.0.1:9/b", "redis://127.0.0.1:9/0"))
+    r = app.test_client().post("/api/auth/login", json={"username": "ana", "password": "x"})
+    assert r.status_code == 503
+    assert r.headers["Retry-After"]
+    assert "canaria" not in r.text
+    assert app.test_client().get("/health").status_code == 200
+    lista = app.test_client().get("/health/ready")
+    assert lista.status_code == 503
+    assert lista.json["base_de_datos"] is lista.json["redis"] is False
+
+
+def test_el_paseo_con_curl_del_readme_funciona_tal_como_esta_impreso(lista: Pila, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    paseo = readme.split("<!-- paseo -->")[1].split("```bash\n")[1].split("```")[0]
+    guion = "set -eu\n" + paseo.replace("http://127.0.0.1:5000", lista.base)
+    fin = subprocess.run(["bash", "-c", guion], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert fin.returncode == 0, fin.stdout + fin.stderr
+    assert "completada" in fin.stdout
+    assert (tmp_path / "medellin.csv").read_text().startswith("consulta_id,")
