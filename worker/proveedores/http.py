@@ -119,11 +119,17 @@ class Http:
             reraise=True,
         )
 
+        ultimo: ErrorProveedor | None = None
+
         def intento() -> Any:
+            nonlocal ultimo
+            if ultimo is not None and monotonic() >= self._plazo:
+                raise ultimo  # no time left for another try: what went wrong says more than that
             try:
                 return self._una_vez(url, params, cabeceras)
             except ErrorProveedor as e:
-                raise al_fallar(e) from e
+                ultimo = al_fallar(e)
+                raise ultimo from e
 
         return reintentar(intento)
 
