@@ -1,4 +1,4 @@
-"""The Flask extensions, bound to an application by create_app."""
+"""The Flask extensions, bound to an application by create_app. One application per process: Limiter holds one."""
 
 from __future__ import annotations
 

@@ -15,11 +15,13 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
 import yaml
 
 from deploy.laboratorio.cli import variables
+from deploy.local.pila import generar_secretos
 from tests.pila import Persona, Pila, entorno_limpio, pila
-from tests.servidores import MariaDB, Redis, esperar
+from tests.servidores import MariaDB, Redis, esperar, puerto_libre
 
 pytestmark = pytest.mark.timeout(180)
 AYER = datetime.now(UTC).date() - timedelta(days=2)
@@ -192,19 +194,26 @@ def test_cada_orden_tiene_ayuda(orden: list[str]) -> None:
     assert "Usage" in fin.stdout
 
 
-def test_la_api_responde_503_en_la_forma_de_siempre_si_no_hay_base(carpeta: Path) -> None:
-    from api import create_app
-    from tests.conftest import hacer_settings
-
-    app = create_app(hacer_settings("mysql://u:clave-canaria@127.0.0.1:9/b", "redis://127.0.0.1:9/0"))
-    r = app.test_client().post("/api/auth/login", json={"username": "ana", "password": "x"})
-    assert r.status_code == 503
-    assert r.headers["Retry-After"]
-    assert "canaria" not in r.text
-    assert app.test_client().get("/health").status_code == 200
-    lista = app.test_client().get("/health/ready")
-    assert lista.status_code == 503
-    assert lista.json["base_de_datos"] is lista.json["redis"] is False
+def test_sin_base_ni_cola_la_api_vive_y_responde_503_en_la_forma_de_siempre(tmp_path: Path) -> None:
+    puerto = puerto_libre()
+    muertos = {"DATABASE_URL": "mysql://u:clave-canaria@127.0.0.1:9/b", "REDIS_URL": "redis://127.0.0.1:9/0"}
+    orden = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{puerto}", "api:create_app()"]
+    base = f"http://127.0.0.1:{puerto}"
+    with (tmp_path / "registro.txt").open("wb") as salida:
+        entorno = entorno_limpio(FLASK_ENV="testing", **generar_secretos(), **muertos)
+        api = subprocess.Popen(orden, env=entorno, stdout=salida, stderr=salida)
+    try:
+        esperar(lambda: requests.get(f"{base}/health", timeout=2).ok, "the API starting")
+        r = requests.post(f"{base}/api/auth/login", json={"username": "ana", "password": "x"}, timeout=10)
+        assert (r.status_code, r.headers["Content-Type"]) == (503, "application/problem+json")
+        assert r.headers["Retry-After"]
+        lista = requests.get(f"{base}/health/ready", timeout=10)
+        assert lista.status_code == 503
+        assert lista.json()["base_de_datos"] is lista.json()["redis"] is False
+        assert "canaria" not in r.text + lista.text + (tmp_path / "registro.txt").read_text()
+    finally:
+        api.terminate()
+        api.wait(20)
 
 
 def test_el_paseo_con_curl_del_readme_funciona_tal_como_esta_impreso(lista: Pila, tmp_path: Path) -> None:
