@@ -130,6 +130,9 @@ class ApiKey(Base):
     ultimo_uso: Mapped[datetime | None] = mapped_column(InstanteUtc)
     creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
     actualizada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora())
+    # added: the UTC day that consultas_realizadas counts; when the provider refused the key
+    dia_cuota: Mapped[date | None] = mapped_column(Date)
+    rechazada_en: Mapped[datetime | None] = mapped_column(InstanteUtc)
     __table_args__ = (
         UniqueConstraint("usuario_id", "proveedor", name="uq_api_keys_usuario_proveedor"),
         Base.__table_args__,

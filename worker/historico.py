@@ -14,7 +14,7 @@ from shared.clima import Encargo, Fuente, Lugar, Medicion, Periodo, Resolucion, 
 from shared.db import Sesiones
 from shared.series import Fila, empacar
 from worker.cuentas import Cuentas
-from worker.preguntar import Contestacion, Preguntador
+from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.resultado import Abandonada, fracaso
 
 log = structlog.get_logger()
@@ -51,10 +51,16 @@ class Historico:
         with self._sesiones.transaccion() as s:
             hechas = set(respuestas.respuestas(s, encargo.id, n))
         nombres = [p for p in self._preguntador.elegidos(encargo.pedido.proveedores) if p not in hechas | fuera]
-        campos = frozenset(campos_de(encargo.pedido.parametros))
+        pregunta = Pregunta(
+            usuario_id=encargo.usuario_id,
+            lugar=lugar,
+            campos=frozenset(campos_de(encargo.pedido.parametros)),
+            plazo=monotonic() + self._plazo_s,
+            periodo=tramo,
+            max_edad_s=encargo.pedido.max_edad_s,
+        )
         fallidas = {}
-        plazo = monotonic() + self._plazo_s
-        for c in self._preguntador.preguntar(lambda cl, p: cl.historico(p, tramo), lugar, campos, nombres, plazo):
+        for c in self._preguntador.preguntar(pregunta, nombres):
             if c.lectura is None:
                 fallidas[c.fuente.proveedor] = c.fuente
             else:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
-import requests
 import structlog
+from redis import Redis
 
-from shared.clima import EstadoFuente, Fuente, Lugar, Proveedor
+from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor
+from shared.db import Sesiones
+from shared.limites import Limites
 from shared.settings import Settings
+from worker.claves import Claves
+from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave_de
 from worker.proveedores import crear_proveedores
 from worker.proveedores.cliente import Clave, Cliente, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Esperas, Http, Omitida, crear_sesion
@@ -21,9 +26,26 @@ log = structlog.get_logger()
 
 TARDE = "no respondió a tiempo"
 INCOMPRENSIBLE = "respondió algo que no se entiende"
+VACIA = "no reportó ningún dato"
+CIRCUITO = "falló varias veces seguidas y se le da un descanso de medio minuto"
+PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
+SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
 LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
 
-Pregunta = Callable[[Cliente, Peticion], Lectura]
+
+@dataclass(frozen=True, slots=True)
+class Pregunta:
+    """What is asked of every provider. periodo None: now. plazo: a time.monotonic() value for all of them.
+
+    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S.
+    """
+
+    usuario_id: int
+    lugar: Lugar
+    campos: frozenset[str]
+    plazo: float
+    periodo: Periodo | None = None
+    max_edad_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +59,29 @@ class Contestacion:
 class Preguntador:
     """The providers of one process, its HTTP connections and its threads for waiting on them."""
 
-    def __init__(self, settings: Settings, proveedores: dict[str, Cliente] | None = None, hilos: int = 192) -> None:
+    def __init__(
+        self, settings: Settings, sesiones: Sesiones, proveedores: dict[str, Cliente] | None = None, hilos: int = 192
+    ) -> None:
         self.proveedores = crear_proveedores(settings) if proveedores is None else proveedores
+        redis = Redis.from_url(settings.url_redis, socket_timeout=2, socket_connect_timeout=1)
+        self._limites = Limites(redis, settings.url_limites)
+        self._compartidor = Compartidor(redis)
+        self._claves = Claves(settings, sesiones)
         self._esperas = Esperas(settings.espera_conexion_s, settings.espera_lectura_s)
-        self._sesion: requests.Session = crear_sesion(hilos)
+        self._sesion = crear_sesion(hilos)
         self._hilos = ThreadPoolExecutor(hilos, thread_name_prefix="proveedor")
 
-    def preguntar(
-        self, pregunta: Pregunta, lugar: Lugar, campos: frozenset[str], nombres: list[str], plazo: float
-    ) -> Iterator[Contestacion]:
-        """Yield each provider's Contestacion as it comes; at `plazo` (time.monotonic()) who is missing is fallida."""
+    def elegidos(self, pedidos: list[Proveedor] | None) -> list[str]:
+        """The providers to ask: those the user named, or all."""
+        return list(self.proveedores) if pedidos is None else [p for p in pedidos if p in self.proveedores]
+
+    def preguntar(self, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
+        """Yield each provider's Contestacion as it comes; at the deadline those still missing are fallida."""
         pendientes: dict[Future[Contestacion], str] = {
-            self._hilos.submit(self._una, nombre, pregunta, lugar, campos, plazo): nombre for nombre in nombres
+            self._hilos.submit(self._una, nombre, pregunta): nombre for nombre in nombres
         }
         try:
-            for futuro in as_completed(list(pendientes), timeout=max(0.0, plazo - monotonic())):
+            for futuro in as_completed(list(pendientes), timeout=max(0.0, pregunta.plazo - monotonic())):
                 pendientes.pop(futuro)
                 yield futuro.result()
         except TimeoutError:
@@ -59,48 +89,93 @@ class Preguntador:
                 futuro.cancel()
                 yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE))
 
-    def elegidos(self, pedidos: list[Proveedor] | None) -> list[str]:
-        """The providers to ask: those the user named, or all."""
-        return list(self.proveedores) if pedidos is None else [p for p in pedidos if p in self.proveedores]
+    def http(self, nombre: str, plazo: float, clave: Clave | None = None) -> Http:
+        """HTTP for one provider, within its budget and its places in flight."""
 
-    def http(self, plazo: float) -> Http:
-        return Http(self._sesion, self._esperas, plazo)
+        @contextmanager
+        def permiso(costo: int) -> Iterator[None]:
+            propia = clave is not None and clave.id is not None
+            with self._limites.en_vuelo(nombre, plazo) as dentro:
+                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia):
+                    raise Omitida(PRESUPUESTO)
+                yield
 
-    def _una(self, nombre: str, pregunta: Pregunta, lugar: Lugar, campos: frozenset[str], plazo: float) -> Contestacion:
-        http = self.http(plazo)
+        return Http(self._sesion, self._esperas, plazo, permiso)
+
+    def _una(self, nombre: str, pregunta: Pregunta) -> Contestacion:
+        empezo = monotonic()
         try:
-            lectura = pregunta(self.proveedores[nombre], Peticion(http, lugar, campos, self._clave(nombre)))
+            compartida = self._compartida(nombre, pregunta)
         except Omitida as e:
-            return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo, http))
+            return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo))
         except ErrorProveedor as e:
-            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, http))
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
-            log.exception("cuerpo_incomprensible", proveedor=nombre)  # a body of a shape nobody documented
-            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, INCOMPRENSIBLE, http))
+            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
+        lectura = compartida.lectura
         if all(m.vacia for m in lectura.mediciones):
-            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, "no reportó ningún dato", http))
-        return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, http, lectura), lectura)
+            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, VACIA, _ms(empezo), compartida))
+        return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, _ms(empezo), compartida), lectura)
 
-    def _clave(self, nombre: str) -> Clave | None:
-        return None
+    def _compartida(self, nombre: str, pregunta: Pregunta) -> Compartida:
+        """Raises ErrorProveedor and Omitida."""
+        clave = self._claves.de(pregunta.usuario_id, nombre)
+        if clave is None and self.proveedores[nombre].necesita_clave:
+            raise Omitida(SIN_CLAVE)
+        cual = clave_de(nombre, pregunta.lugar, pregunta.periodo, pregunta.campos, clave)
+        edad_s = EDAD_POR_DEFECTO_S if pregunta.max_edad_s is None else pregunta.max_edad_s
+        return self._compartidor.obtener(cual, edad_s, pregunta.plazo, lambda: self._llamar(nombre, pregunta, clave))
+
+    def _llamar(self, nombre: str, pregunta: Pregunta, clave: Clave | None) -> tuple[Lectura, bool]:
+        """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
+        if not self._limites.permite(nombre):
+            raise Omitida(CIRCUITO)
+        self._claves.reservar(clave)
+        http = self.http(nombre, pregunta.plazo, clave)
+        peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
+        cliente = self.proveedores[nombre]
+        try:
+            if pregunta.periodo is None:
+                lectura = cliente.tiempo_real(peticion)
+            else:
+                lectura = cliente.historico(peticion, pregunta.periodo)
+        except ErrorProveedor as e:
+            self._limites.anotar(nombre, bien=_contesto(e), latencia_ms=http.latencia_ms)
+            if e.estado in (401, 403) and clave is not None:
+                raise ErrorProveedor(self._claves.rechazada(clave), estado=e.estado) from e
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as e:
+            log.exception("cuerpo_incomprensible", proveedor=nombre)  # a body of a shape nobody documented
+            self._limites.anotar(nombre, bien=False, latencia_ms=http.latencia_ms)
+            raise ErrorProveedor(INCOMPRENSIBLE) from e
+        self._limites.anotar(nombre, bien=True, latencia_ms=http.latencia_ms)
+        return lectura, http.laboratorio
 
     def _fuente(
         self,
         nombre: str,
         estado: EstadoFuente,
         motivo: str | None,
-        http: Http | None = None,
-        lectura: Lectura | None = None,
+        latencia_ms: int | None = None,
+        compartida: Compartida | None = None,
     ) -> Fuente:
-        simulado = http is not None and http.laboratorio
+        simulado = compartida is not None and compartida.laboratorio
         return Fuente(
             proveedor=nombre,
             estado=estado,
             motivo=motivo,
-            consultado_en=datetime.now(UTC),
-            latencia_ms=http.latencia_ms if http else None,
+            consultado_en=compartida.consultado_en if compartida else datetime.now(UTC),
+            desde_cache=compartida is not None and compartida.desde_cache,
+            latencia_ms=latencia_ms,
             atribucion=LABORATORIO if simulado else self.proveedores[nombre].atribucion,
             laboratorio=simulado,
-            estacion=lectura.estacion if lectura else None,
-            distancia_km=lectura.distancia_km if lectura else None,
+            estacion=compartida.lectura.estacion if compartida else None,
+            distancia_km=compartida.lectura.distancia_km if compartida else None,
         )
+
+
+def _contesto(e: ErrorProveedor) -> bool:
+    """A refusal is an answer: it says nothing against the provider's health. A full queue or a 5xx does."""
+    return e.estado is not None and 400 <= e.estado < 500 and e.estado != 429
+
+
+def _ms(desde: float) -> int:
+    return round((monotonic() - desde) * 1000)

@@ -18,8 +18,9 @@ from shared.modelos import CodigoError
 from shared.settings import Settings
 from worker.combinar import Valores, combinar
 from worker.historico import Historico
-from worker.preguntar import Contestacion, Preguntador
-from worker.proveedores.http import ErrorProveedor
+from worker.preguntar import Contestacion, Pregunta, Preguntador
+from worker.proveedores.cliente import Cliente
+from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
 from worker.resultado import Abandonada, Fracaso, fracaso
 
@@ -29,10 +30,10 @@ log = structlog.get_logger()
 class Proceso:
     """What one worker process needs to work: its connections are opened at the first use."""
 
-    def __init__(self, settings: Settings, preguntador: Preguntador | None = None) -> None:
+    def __init__(self, settings: Settings, proveedores: dict[str, Cliente] | None = None) -> None:
         self._plazo_s = settings.plazo_tiempo_real_s
         self.sesiones = Sesiones(crear_motor(settings))
-        self._preguntador = preguntador or Preguntador(settings)
+        self._preguntador = Preguntador(settings, self.sesiones, proveedores)
         self._geocodificador = OpenMeteo(settings)
         self._historico = Historico(self.sesiones, self._preguntador, settings.plazo_tramo_s)
 
@@ -62,22 +63,24 @@ class Proceso:
 
     def _tiempo_real(self, encargo: Encargo, lugar: Lugar) -> Resultado:
         campos = campos_de(encargo.pedido.parametros)
-        nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
-        plazo = monotonic() + self._plazo_s
-        contestaciones = list(
-            self._preguntador.preguntar(
-                lambda cliente, p: cliente.tiempo_real(p), lugar, frozenset(campos), nombres, plazo
-            )
+        pregunta = Pregunta(
+            usuario_id=encargo.usuario_id,
+            lugar=lugar,
+            campos=frozenset(campos),
+            plazo=monotonic() + self._plazo_s,
+            max_edad_s=encargo.pedido.max_edad_s,
         )
+        nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
+        contestaciones = list(self._preguntador.preguntar(pregunta, nombres))
         return ahora_mismo(contestaciones, campos)
 
     def _ubicar(self, encargo: Encargo) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
         ciudad = encargo.pedido.ciudad or ""
-        http = self._preguntador.http(monotonic() + self._plazo_s)
+        http = self._preguntador.http("openmeteo", monotonic() + self._plazo_s)
         try:
             lugar = self._geocodificador.resolver(http, ciudad)
-        except ErrorProveedor as e:
+        except (ErrorProveedor, Omitida) as e:
             raise Fracaso(CodigoError.PROVEEDORES_FALLARON, f"No se pudo buscar la ciudad: {e.motivo}.") from e
         if lugar is None:
             texto = f"No se conoce la ciudad «{ciudad}». Revise el nombre o envíe latitud y longitud."

@@ -87,6 +87,8 @@ def upgrade() -> None:
         sa.Column("ultimo_uso", INSTANTE, nullable=True),
         sa.Column("creada_en", INSTANTE, nullable=False),
         sa.Column("actualizada_en", INSTANTE, nullable=False),
+        sa.Column("dia_cuota", sa.Date(), nullable=True),
+        sa.Column("rechazada_en", INSTANTE, nullable=True),
         sa.ForeignKeyConstraint(["usuario_id"], ["usuarios.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("usuario_id", "proveedor", name="uq_api_keys_usuario_proveedor"),

@@ -16,7 +16,6 @@ from shared.modelos import CodigoError, Consulta, DatosClima, Estado
 from shared.series import desempacar
 from shared.settings import Settings
 from tests.api.ayuda import entrar
-from worker.preguntar import Preguntador
 from worker.proceso import Proceso
 from worker.proveedores.cliente import Cliente, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
@@ -68,7 +67,7 @@ def con(settings: Settings, cliente: FlaskClient) -> Iterator[Hacer]:
     def hacer(plazo_s: float = 5, **dobles: Doble) -> Proceso:
         ajustes = settings.model_copy(update={"plazo_tiempo_real_s": plazo_s})
         proveedores: dict[str, Cliente] = dict(dobles)
-        hechos.append(Proceso(ajustes, Preguntador(ajustes, proveedores or None)))
+        hechos.append(Proceso(ajustes, proveedores or None))
         return hechos[-1]
 
     yield hacer

@@ -11,10 +11,11 @@ from worker.proveedores.http import Http
 
 @dataclass(frozen=True, slots=True)
 class Clave:
-    """A key to a provider; never printed."""
+    """A key to a provider; never printed. id: of the user's api key; None: the installation's."""
 
     clave: str = field(repr=False)
     secreto: str | None = field(default=None, repr=False)
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

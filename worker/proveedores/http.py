@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -87,10 +88,18 @@ def crear_sesion(conexiones: int) -> requests.Session:
 class Http:
     """The calls of one consulta to one provider, all within one deadline (a time.monotonic() value).
 
+    permiso: held around each call, told its cost; raises Omitida when the call may not be made.
     laboratorio: True once any answer came from the laboratory. latencia_ms: of all calls so far.
     """
 
-    def __init__(self, sesion: requests.Session, esperas: Esperas, plazo: float) -> None:
+    def __init__(
+        self,
+        sesion: requests.Session,
+        esperas: Esperas,
+        plazo: float,
+        permiso: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
+        self._permiso = permiso
         self._sesion = sesion
         self._esperas = esperas
         self._plazo = plazo
@@ -107,10 +116,12 @@ class Http:
         params: Mapping[str, Any] | None = None,
         cabeceras: Mapping[str, str] | None = None,
         al_fallar: Callable[[ErrorProveedor], ErrorProveedor] = lambda e: e,
+        costo: int = 1,
     ) -> Any:
         """GET and parse. Retries what may pass (connection, timeout, 429, 5xx) with full jitter.
 
-        Raises ErrorProveedor; al_fallar may replace one by what the provider's own error body means.
+        costo: how many calls of the provider's budget this one counts for. Raises ErrorProveedor, which al_fallar
+        may replace by what the provider's own error body means, and Omitida when the budget is spent.
         """
         reintentar = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, ErrorProveedor) and e.reintentable),
@@ -126,7 +137,8 @@ class Http:
             if ultimo is not None and monotonic() >= self._plazo:
                 raise ultimo  # no time left for another try: what went wrong says more than that
             try:
-                return self._una_vez(url, params, cabeceras)
+                with self._permiso(costo):
+                    return self._una_vez(url, params, cabeceras)
             except ErrorProveedor as e:
                 ultimo = al_fallar(e)
                 raise ultimo from e

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
@@ -165,7 +166,18 @@ class OpenMeteo:
     def _pedir(self, p: Peticion, url: str, params: dict[str, Any]) -> dict[str, Any]:
         lugar = {"latitude": f"{p.lugar.latitud:.5f}", "longitude": f"{p.lugar.longitud:.5f}"}
         convenios = {"wind_speed_unit": "kmh", "timezone": p.lugar.zona_horaria or "auto"}
-        return _objeto(p.http.json(url, {**lugar, **params, **convenios}, al_fallar=_con_motivo))
+        return _objeto(
+            p.http.json(url, {**lugar, **params, **convenios}, al_fallar=_con_motivo, costo=costo_de(params))
+        )
+
+
+def costo_de(params: dict[str, Any]) -> int:
+    """Calls this one counts for: more than 10 variables or 2 weeks weigh as several (open-meteo.com/en/pricing)."""
+    variables = sum(len(str(params[c]).split(",")) for c in ("current", "hourly", "daily") if c in params)
+    dias = 1
+    if "start_date" in params:
+        dias = (date.fromisoformat(params["end_date"]) - date.fromisoformat(params["start_date"])).days + 1
+    return ceil(max(1, variables / 10) * max(1, dias / 14))
 
 
 def leer_actual(cuerpo: dict[str, Any]) -> Medicion:

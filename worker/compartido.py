@@ -1,0 +1,128 @@
+"""One call serves everybody who asks a provider the same at about the same time: a cache, and one call in flight.
+
+Redis holds the answers. With Redis down everybody asks for themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from time import monotonic, sleep
+from typing import Any
+
+import orjson
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.clima import Lugar, Medicion, Periodo
+from shared.cola import PREFIJO
+from worker.proveedores.cliente import Clave, Lectura
+from worker.proveedores.http import ErrorProveedor
+
+EDAD_POR_DEFECTO_S = 60  # models update every 15 minutes, stations every few
+VIDA_S = 3600
+VIDA_FALLO_S = 2
+RITMO_S = 0.05
+CELDA = 2  # decimals of a degree: about 1.1 km
+
+
+@dataclass(frozen=True, slots=True)
+class Compartida:
+    """A reading that may have been somebody else's. consultado_en: when the provider said it."""
+
+    lectura: Lectura
+    consultado_en: datetime
+    laboratorio: bool
+    desde_cache: bool
+
+
+def clave_de(proveedor: str, lugar: Lugar, periodo: Periodo | None, campos: frozenset[str], clave: Clave | None) -> str:
+    """The same question has the same name: provider, cell, period, fields, and whose key pays."""
+    celda = f"{lugar.latitud:.{CELDA}f},{lugar.longitud:.{CELDA}f}"
+    cuando = "ahora" if periodo is None else f"{periodo.inicio}/{periodo.fin}/{periodo.resolucion}"
+    quien = clave.clave if clave else ""
+    huella = hashlib.sha256(f"{celda}|{cuando}|{sorted(campos)}|{quien}".encode()).hexdigest()[:32]
+    return f"{PREFIJO}lectura:{proveedor}:{huella}"
+
+
+class Compartidor:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def obtener(
+        self, clave: str, edad_s: float, plazo: float, preguntar: Callable[[], tuple[Lectura, bool]]
+    ) -> Compartida:
+        """The answer to `clave`: one not older than edad_s, or what `preguntar` says now (Lectura, laboratorio).
+
+        While somebody else is asking the same, wait for theirs, failure included. Raises what preguntar raises.
+        """
+        llegada = datetime.now(UTC)
+        try:
+            while monotonic() < plazo:
+                if guardada := self._leer(clave, llegada - timedelta(seconds=edad_s)):
+                    return guardada
+                vida_ms = max(1, int((plazo - monotonic()) * 1000))
+                if self._redis.set(f"{clave}:turno", "1", nx=True, px=vida_ms):
+                    break
+                sleep(RITMO_S)
+                self._lanzar_fallo(clave)
+        except RedisError:
+            return _ahora(*preguntar())
+        return self._preguntar(clave, preguntar)
+
+    def _preguntar(self, clave: str, preguntar: Callable[[], tuple[Lectura, bool]]) -> Compartida:
+        try:
+            compartida = _ahora(*preguntar())
+            self._guardar(clave, _empacar(compartida), VIDA_S)
+        except ErrorProveedor as e:
+            self._guardar(f"{clave}:fallo", orjson.dumps([e.motivo, e.reintentable, e.estado]), VIDA_FALLO_S)
+            raise
+        finally:
+            with suppress(RedisError):
+                self._redis.delete(f"{clave}:turno")
+        return compartida
+
+    def _leer(self, clave: str, desde: datetime) -> Compartida | None:
+        """What was said after `desde`; an answer that came while we waited counts as fresh."""
+        crudo: Any = self._redis.get(clave)
+        compartida = _desempacar(crudo) if crudo else None
+        return compartida if compartida and compartida.consultado_en >= desde else None
+
+    def _lanzar_fallo(self, clave: str) -> None:
+        """Raise the failure of whoever we were waiting for."""
+        crudo: Any = self._redis.get(f"{clave}:fallo")
+        if crudo:
+            motivo, reintentable, estado = orjson.loads(crudo)
+            raise ErrorProveedor(motivo, reintentable=reintentable, estado=estado)
+
+    def _guardar(self, clave: str, valor: bytes, vida_s: int) -> None:
+        with suppress(RedisError):
+            self._redis.set(clave, valor, ex=vida_s)
+
+
+def _ahora(lectura: Lectura, laboratorio: bool) -> Compartida:
+    return Compartida(lectura, datetime.now(UTC), laboratorio, desde_cache=False)
+
+
+def _empacar(c: Compartida) -> bytes:
+    return zlib.compress(orjson.dumps(asdict(c)), 1)
+
+
+def _desempacar(crudo: bytes) -> Compartida:
+    cuerpo = orjson.loads(zlib.decompress(crudo))
+    lectura = cuerpo["lectura"]
+    mediciones = [Medicion(**{**m, **_instantes(m)}) for m in lectura.pop("mediciones")]
+    consultado_en = datetime.fromisoformat(cuerpo["consultado_en"])
+    return Compartida(Lectura(mediciones, **lectura), consultado_en, cuerpo["laboratorio"], desde_cache=True)
+
+
+def _instantes(m: dict[str, Any]) -> dict[str, Any]:
+    observado_en, fecha = m["observado_en"], m["fecha"]
+    return {
+        "observado_en": datetime.fromisoformat(observado_en) if observado_en else None,
+        "fecha": date.fromisoformat(fecha) if fecha else None,
+    }
