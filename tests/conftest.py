@@ -74,7 +74,7 @@ def hacer_settings(url_base: str, url_redis: str, **otros: object) -> Settings:
         database_url=url_base,
         redis_url=url_redis,
         bcrypt_rounds=4,
-        **otros,  # type: ignore[arg-type]
+        **otros,
     )
 
 

@@ -29,7 +29,7 @@ def problema(respuesta: TestResponse, estado: int) -> dict[str, Any]:
     """Assert the contract's error shape; returns the body."""
     assert respuesta.status_code == estado, respuesta.text
     assert respuesta.content_type == "application/problem+json"
-    cuerpo: dict[str, Any] = respuesta.json
+    cuerpo: dict[str, Any] = respuesta.get_json()
     assert cuerpo["status"] == estado
     assert cuerpo["error"] == cuerpo["title"]
     assert cuerpo["message"] == cuerpo["detail"]

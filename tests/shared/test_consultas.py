@@ -23,7 +23,7 @@ from shared.clima import (
     TipoConsulta,
 )
 from shared.db import ahora
-from shared.modelos import CodigoError, Consulta, DatosClima, Estado
+from shared.modelos import CodigoError, Consulta, DatosClima, Estado, Usuario
 
 MEDELLIN = Lugar(6.245, -75.57151, zona_horaria="America/Bogota")
 NULO = Lugar(0.0, 0.0, zona_horaria="Etc/UTC")
@@ -49,7 +49,7 @@ def crear(s: Session, pedido: Pedido = HOY, **otros: Any) -> Consulta:
 
 
 def _usuario(s: Session) -> int:
-    hallado = s.scalar(select(func.max(usuarios.Usuario.id)))
+    hallado = s.scalar(select(func.max(Usuario.id)))
     return hallado or usuarios.crear(s, username="ana", email="a@b.co", password="x" * 8, rounds=4).id
 
 

@@ -75,7 +75,7 @@ TIPOS = {
         "es_default": "tinyint(1)",
     },
 }
-INDICES = {
+INDICES: dict[str, set[tuple[str, ...]]] = {
     "usuarios": {("username",), ("email",), ("rol",)},
     "api_keys": {("usuario_id", "proveedor"), ("proveedor",), ("activa",)},
     "consultas": {
@@ -105,14 +105,14 @@ def test_los_tipos_son_los_del_cliente(mariadb: MariaDB, motor_mariadb: Engine, 
         f"SELECT column_name, column_type FROM information_schema.columns "
         f"WHERE table_schema = 'cg_verbos' AND table_name = '{tabla}'"
     )
-    reales = dict(filas)
+    reales = {str(columna): tipo for columna, tipo in filas}
     assert {columna: reales.get(columna) for columna in TIPOS[tabla]} == TIPOS[tabla]
 
 
 @pytest.mark.parametrize("tabla", INDICES)
 def test_los_indices_del_cliente_existen(motor: Engine, tabla: str) -> None:
     inspector = inspect(motor)
-    hallados = {tuple(i["column_names"]) for i in inspector.get_indexes(tabla)}
+    hallados: set[tuple[str | None, ...]] = {tuple(i["column_names"]) for i in inspector.get_indexes(tabla)}
     hallados |= {tuple(u["column_names"]) for u in inspector.get_unique_constraints(tabla)}
     assert hallados >= INDICES[tabla]
 

@@ -212,7 +212,8 @@ def _dia(d: date) -> Medicion:
 
 
 def filas(proceso: Proceso, consulta_id: int) -> list[dict[str, Any]]:
-    todas, n = [], 0
+    todas: list[dict[str, Any]] = []
+    n = 0
     while True:
         with proceso.sesiones.transaccion() as s:
             hallado = respuestas.tramo(s, consulta_id, n)
