@@ -12,11 +12,12 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import acceso, auth, consultas, errores, salud
+from api import acceso, auth, catalogo, consultas, errores, salud
 from api.base import api, db, limitador
 from shared import registro
 from shared.cola import Timbre, crear_celery
 from shared.db import opciones_motor, preparar
+from shared.limites import Limites
 from shared.settings import Settings, cargar
 from shared.usuarios import Cerradura
 
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _extensiones(app, settings)
     api.register_blueprint(auth.rutas)
     api.register_blueprint(consultas.rutas)
+    api.register_blueprint(catalogo.rutas)
     app.register_blueprint(salud.rutas)
     app.before_request(_empezar)
     app.after_request(_terminar)
@@ -73,11 +75,13 @@ def _configurar(app: Flask, settings: Settings) -> None:
 
 
 def _extensiones(app: Flask, settings: Settings) -> None:
+    cliente_redis = redis.Redis.from_url(settings.url_redis, socket_timeout=1, socket_connect_timeout=1)
     app.extensions.update(
         settings=settings,
         timbre=Timbre(crear_celery(settings)),
         cerradura=Cerradura(settings.bcrypt_rounds),
-        redis=redis.Redis.from_url(settings.url_redis, socket_timeout=1, socket_connect_timeout=1),
+        redis=cliente_redis,
+        limites=Limites(cliente_redis, settings.url_limites),
     )
     db.init_app(app)
     with app.app_context():

@@ -35,6 +35,17 @@ def de_usuario(s: Session, cifrador: Cifrador, usuario_id: int, proveedor: str) 
     return ClaveDeUsuario(fila.id, cifrador.descifrar(fila.api_key_encrypted), secreto)
 
 
+def todas(s: Session, usuario_id: int) -> list[ApiKey]:
+    """The user's keys, still encrypted."""
+    return list(s.scalars(select(ApiKey).where(ApiKey.usuario_id == usuario_id).order_by(ApiKey.id)))
+
+
+def restante(s: Session, clave_id: int) -> int:
+    """Calls left today (UTC)."""
+    gastadas = case((ApiKey.dia_cuota == HOY, ApiKey.consultas_realizadas), else_=0)
+    return s.scalars(select(ApiKey.limite_consultas_diarias - gastadas).where(ApiKey.id == clave_id)).one()
+
+
 def reservar(s: Session, clave_id: int) -> bool:
     """Take one of today's (UTC) calls, before it is made; False when they are spent. Exact among all workers.
 

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     meteoblue_api_key: SecretStr = Vacio
     meteoblue_api_secret: SecretStr = Vacio
     meteosource_api_key: SecretStr = Vacio
+    meteosource_plan: Literal["free", "startup", "standard", "flexi"] = "free"
     ideam_app_token: SecretStr = Vacio
     openweather_url: Url = "https://api.openweathermap.org"
     openmeteo_url: Url = "https://api.open-meteo.com"
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     meteosource_url: Url = "https://www.meteosource.com"
     ideam_url: Url = "https://www.datos.gov.co"
     siata_url: Url = "https://siata.gov.co"
+    siata_ca_bundle: str = ""
 
     plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
     plazo_tramo_s: float = Field(40, gt=0, le=45)
@@ -115,6 +117,20 @@ class Settings(BaseSettings):
     def url_limites(self) -> str:
         """REDIS_URL as Flask-Limiter reads it."""
         return self.url_redis.replace("unix://", "redis+unix://", 1)
+
+    def tiene_clave(self, proveedor: str) -> bool:
+        """Does the installation have a key of its own for this provider?"""
+        return bool(self.claves_de_proveedores.get(proveedor))
+
+    @cached_property
+    def claves_de_proveedores(self) -> dict[str, str]:
+        """The installation's keys by provider; empty where there is none."""
+        return {
+            "openweather": self.openweather_api_key.get_secret_value(),
+            "meteoblue": self.meteoblue_api_key.get_secret_value(),
+            "meteosource": self.meteosource_api_key.get_secret_value(),
+            "ideam": self.ideam_app_token.get_secret_value(),
+        }
 
     def problemas(self) -> list[str]:
         """One sentence per setting that stops the start, naming the variable; empty when all is well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,6 +103,13 @@ def test_los_errores_no_llevan_la_url_ni_la_clave() -> None:
         with pytest.raises(ErrorProveedor) as e:
             http().json(f"{red.base}/x", {"appid": "clave-canaria"})
     assert "canaria" not in f"{e.value!r} {e.value.motivo}"
+
+
+def test_un_fallo_de_red_no_lleva_la_url_ni_encadenada() -> None:
+    secreta = "clave-" + "canaria"
+    with pytest.raises(ErrorProveedor) as e:
+        http(plazo_s=1).json("http://127.0.0.1:9/", {"appid": secreta})
+    assert secreta not in "".join(traceback.format_exception(e.value, chain=True))
 
 
 def test_el_agente_y_los_parametros_llegan() -> None:

@@ -46,7 +46,6 @@ class Cliente(Protocol):
 
     atribucion: str  # shown with every answer, as the provider's licence asks
     necesita_clave: bool
-    dias_por_tramo: int  # local days that one historico call may cover
 
     def tiempo_real(self, p: Peticion) -> Lectura: ...
 

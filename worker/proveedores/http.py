@@ -117,11 +117,13 @@ class Http:
         cabeceras: Mapping[str, str] | None = None,
         al_fallar: Callable[[ErrorProveedor], ErrorProveedor] = lambda e: e,
         costo: int = 1,
+        certificados: str | None = None,
     ) -> Any:
         """GET and parse. Retries what may pass (connection, timeout, 429, 5xx) with full jitter.
 
-        costo: how many calls of the provider's budget this one counts for. Raises ErrorProveedor, which al_fallar
-        may replace by what the provider's own error body means, and Omitida when the budget is spent.
+        costo: how many calls of the provider's budget this one counts for. certificados: a file of certificates to
+        trust instead of the usual ones. Raises ErrorProveedor, which al_fallar may replace by what the provider's own
+        error body means, and Omitida when the budget is spent.
         """
         reintentar = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, ErrorProveedor) and e.reintentable),
@@ -138,7 +140,7 @@ class Http:
                 raise ultimo  # no time left for another try: what went wrong says more than that
             try:
                 with self._permiso(costo):
-                    return self._una_vez(url, params, cabeceras)
+                    return self._una_vez(url, params, cabeceras, certificados)
             except ErrorProveedor as e:
                 ultimo = al_fallar(e)
                 raise ultimo from e
@@ -154,23 +156,32 @@ class Http:
     def _parar(self, estado: tenacity.RetryCallState) -> bool:
         return estado.attempt_number >= INTENTOS or monotonic() + estado.upcoming_sleep >= self._plazo
 
-    def _una_vez(self, url: str, params: Mapping[str, Any] | None, cabeceras: Mapping[str, str] | None) -> Any:
+    def _una_vez(
+        self, url: str, params: Mapping[str, Any] | None, cabeceras: Mapping[str, str] | None, certificados: str | None
+    ) -> Any:
         queda = self._plazo - monotonic()
         if queda <= 0:
             raise ErrorProveedor("se agotó el tiempo de la consulta")
         esperas = (min(self._esperas.conexion_s, queda), min(self._esperas.lectura_s, queda))
         try:
             with self._sesion.get(
-                url, params=params, headers=cabeceras, timeout=esperas, stream=True, allow_redirects=False
+                url,
+                params=params,
+                headers=cabeceras,
+                timeout=esperas,
+                stream=True,
+                allow_redirects=False,
+                verify=certificados or True,
             ) as respuesta:
                 self.laboratorio |= CABECERA_LABORATORIO in respuesta.headers
                 return self._interpretar(respuesta)
-        except requests.Timeout as e:
-            raise ErrorProveedor("no respondió a tiempo", reintentable=True) from e
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as e:
-            raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from e
-        except requests.RequestException as e:
-            raise ErrorProveedor("la petición no se pudo hacer") from e
+        except requests.Timeout:
+            fallo = ErrorProveedor("no respondió a tiempo", reintentable=True)
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            fallo = ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True)
+        except requests.RequestException:
+            fallo = ErrorProveedor("la petición no se pudo hacer")
+        raise fallo  # out here, so that no exception whose text holds the URL, and maybe a key, hangs on it
 
     def _interpretar(self, respuesta: requests.Response) -> Any:
         estado = respuesta.status_code
@@ -205,8 +216,8 @@ class Http:
                 if monotonic() > self._plazo:
                     raise ErrorProveedor("no terminó de responder a tiempo")
                 trozos.append(trozo)
-        except urllib3.exceptions.HTTPError as e:
-            raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from e
+        except urllib3.exceptions.HTTPError:
+            raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from None
         return b"".join(trozos)
 
 

@@ -94,7 +94,6 @@ CODIGOS_WMO = {
 class OpenMeteo:
     atribucion = "Weather data by Open-Meteo.com (CC BY 4.0)"
     necesita_clave = False
-    dias_por_tramo = 366
 
     def __init__(self, settings: Settings) -> None:
         self._pronostico = f"{_raiz(settings.openmeteo_url)}/v1/forecast"
