@@ -7,18 +7,18 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from shared.clima import Encargo
+from shared.clima import Encargo, Periodo
 from shared.modelos import Respuesta, Serie
 from shared.series import Fila, empacar
 
 
-def guardar_respuesta(s: Session, encargo: Encargo, tramo: int, fuente: dict[str, Any], filas: list[Fila]) -> None:
-    """Keep what a provider answered for one piece, for a later attempt. Call after avanzar said True."""
+def guardar_respuesta(s: Session, encargo: Encargo, tramo: Periodo, fuente: dict[str, Any], filas: list[Fila]) -> None:
+    """Keep what a provider answered for one piece, for a later attempt. Call after renovar said True."""
     s.execute(
         insert(Respuesta).values(
             consulta_id=encargo.id,
             proveedor=fuente["proveedor"],
-            tramo=tramo,
+            tramo=_numero(tramo),
             fuente=fuente,
             datos=empacar(filas),
         )
@@ -41,8 +41,13 @@ def tramo(s: Session, consulta_id: int, desde: int) -> tuple[int, bytes] | None:
     return (fila.tramo, fila.datos) if fila else None
 
 
-def respuestas(s: Session, consulta_id: int, tramo: int) -> dict[str, tuple[dict[str, Any], bytes]]:
+def respuestas(s: Session, consulta_id: int, tramo: Periodo) -> dict[str, tuple[dict[str, Any], bytes]]:
     """What the providers answered for one piece, by provider: the Fuente as JSON, and packed rows."""
     orden = select(Respuesta.proveedor, Respuesta.fuente, Respuesta.datos)
-    filas = s.execute(orden.where(Respuesta.consulta_id == consulta_id, Respuesta.tramo == tramo))
+    filas = s.execute(orden.where(Respuesta.consulta_id == consulta_id, Respuesta.tramo == _numero(tramo)))
     return {fila.proveedor: (fila.fuente, fila.datos) for fila in filas}
+
+
+def _numero(tramo: Periodo) -> int:
+    """A piece is known by its days, so that pieces cut in another way are asked for again and never mixed up."""
+    return tramo.inicio.toordinal() * 1000 + tramo.dias

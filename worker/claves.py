@@ -20,14 +20,10 @@ class Claves:
     def __init__(self, settings: Settings, sesiones: Sesiones) -> None:
         self._sesiones = sesiones
         self._cifrador = Cifrador(settings)
-        secreto = settings.meteoblue_api_secret.get_secret_value() or None
-        de_la_instalacion = {
-            "openweather": Clave(settings.openweather_api_key.get_secret_value()),
-            "meteoblue": Clave(settings.meteoblue_api_key.get_secret_value(), secreto),
-            "meteosource": Clave(settings.meteosource_api_key.get_secret_value()),
-            "ideam": Clave(settings.ideam_app_token.get_secret_value()),
+        secretos = {"meteoblue": settings.meteoblue_api_secret.get_secret_value() or None}
+        self._instalacion = {
+            p: Clave(clave, secretos.get(p)) for p, clave in settings.claves_de_proveedores.items() if clave
         }
-        self._instalacion = {p: clave for p, clave in de_la_instalacion.items() if clave.clave}
 
     def de(self, usuario_id: int, proveedor: str) -> Clave | None:
         """Raises Omitida if the user's key cannot be read any more."""

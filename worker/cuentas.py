@@ -59,15 +59,15 @@ class Cuentas:
         momento = {"fecha": clave} if resolucion == Resolucion.DIARIA else {"fecha": fecha, "instante": clave}
         return {**momento, **valores, "fuentes": len(mediciones)}
 
-    def resultado(self, fallidas: dict[str, Fuente]) -> Resultado:
-        usadas = [self._usada(p, f, fallidas.get(p)) for p, f in self._fuentes.items()]
-        resto = [f for p, f in fallidas.items() if p not in self._fuentes]
+    def resultado(self, ausentes: dict[str, Fuente]) -> Resultado:
+        usadas = [self._usada(p, f, ausentes.get(p)) for p, f in self._fuentes.items()]
+        resto = [f for p, f in ausentes.items() if p not in self._fuentes]
         dispersion = {campo: self._dispersion(campo) for campo in self._campos if self._desviaciones.get(campo)}
         return Resultado(
             valores=self._total.valores(self._campos),
             dispersion=dispersion,
             fuentes=sorted([*usadas, *resto], key=lambda f: f.proveedor),
-            parcial=any(f.estado == EstadoFuente.FALLIDA for f in fallidas.values()),
+            parcial=any(f.estado == EstadoFuente.FALLIDA for f in ausentes.values()),
         )
 
     def _usada(self, proveedor: str, fuente: Fuente, fallo: Fuente | None) -> Fuente:

@@ -10,7 +10,18 @@ from time import monotonic
 import structlog
 
 from shared import consultas, respuestas
-from shared.clima import Encargo, Fuente, Lugar, Medicion, Periodo, Resolucion, campos_de, fuente_json, iso_utc
+from shared.clima import (
+    Encargo,
+    EstadoFuente,
+    Fuente,
+    Lugar,
+    Medicion,
+    Periodo,
+    Resolucion,
+    campos_de,
+    fuente_json,
+    iso_utc,
+)
 from shared.db import Sesiones
 from shared.series import Fila, empacar
 from worker.cuentas import Cuentas
@@ -19,7 +30,7 @@ from worker.resultado import Abandonada, fracaso
 
 log = structlog.get_logger()
 
-DIAS_POR_TRAMO = {Resolucion.DIARIA: 366, Resolucion.HORARIA: 61}
+HORAS_MAXIMAS_DIAS = 61  # of a piece by hours: 1 464 rows per provider
 
 
 class Historico:
@@ -34,23 +45,27 @@ class Historico:
         """Answer the whole period. Raises Fracaso if a piece has no usable source, Abandonada if it was taken away."""
         periodo = encargo.pedido.periodo
         assert periodo is not None
-        tramos = periodo.tramos(DIAS_POR_TRAMO[periodo.resolucion])
-        fallidas: dict[str, Fuente] = {}
+        nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
+        tramos = periodo.tramos(self._dias_por_tramo(nombres, periodo.resolucion))
+        ausentes: dict[str, Fuente] = {}
         for n, tramo in enumerate(tramos):
             self._avanzar(encargo, 99 * n // len(tramos))
-            fallidas |= self._completar_tramo(encargo, lugar, n, tramo, set(fallidas))
-        self._terminar(encargo, tramos, fallidas)
+            caidos = {p for p, fuente in ausentes.items() if fuente.estado == EstadoFuente.FALLIDA}
+            ausentes |= self._completar_tramo(encargo, lugar, tramo, [p for p in nombres if p not in caidos])
+        self._terminar(encargo, tramos, ausentes)
 
-    def _completar_tramo(
-        self, encargo: Encargo, lugar: Lugar, n: int, tramo: Periodo, fuera: set[str]
-    ) -> dict[str, Fuente]:
-        """Ask those who have not answered this piece, keep what they say; returns the sources that failed.
+    def _dias_por_tramo(self, nombres: list[str], resolucion: Resolucion) -> int:
+        maximos = [self._preguntador.proveedores[p].dias_por_tramo for p in nombres]
+        return min([*maximos, 366 if resolucion == Resolucion.DIARIA else HORAS_MAXIMAS_DIAS])
 
-        A provider that failed an earlier piece in this attempt is not asked again until the next attempt.
+    def _completar_tramo(self, encargo: Encargo, lugar: Lugar, tramo: Periodo, nombres: list[str]) -> dict[str, Fuente]:
+        """Ask those who have not answered this piece, keep what they say; returns the sources without an answer.
+
+        A provider that failed an earlier piece is not among `nombres`: it waits for the next attempt.
         """
         with self._sesiones.transaccion() as s:
-            hechas = set(respuestas.respuestas(s, encargo.id, n))
-        nombres = [p for p in self._preguntador.elegidos(encargo.pedido.proveedores) if p not in hechas | fuera]
+            hechas = set(respuestas.respuestas(s, encargo.id, tramo))
+        faltan = [p for p in nombres if p not in hechas]
         pregunta = Pregunta(
             usuario_id=encargo.usuario_id,
             lugar=lugar,
@@ -59,38 +74,38 @@ class Historico:
             periodo=tramo,
             max_edad_s=encargo.pedido.max_edad_s,
         )
-        fallidas = {}
-        for c in self._preguntador.preguntar(pregunta, nombres):
+        ausentes = {}
+        for c in self._preguntador.preguntar(pregunta, faltan):
             if c.lectura is None:
-                fallidas[c.fuente.proveedor] = c.fuente
+                ausentes[c.fuente.proveedor] = c.fuente
             else:
-                self._guardar(encargo, n, c)
-        if not hechas and len(fallidas) == len(nombres):
-            raise fracaso(list(fallidas.values()))
-        return fallidas
+                self._guardar(encargo, tramo, c)
+        if not hechas and len(ausentes) == len(faltan):
+            raise fracaso(list(ausentes.values()))
+        return ausentes
 
-    def _guardar(self, encargo: Encargo, n: int, c: Contestacion) -> None:
+    def _guardar(self, encargo: Encargo, tramo: Periodo, c: Contestacion) -> None:
         assert c.lectura is not None
         filas = [_fila(m) for m in c.lectura.mediciones]
         with self._sesiones.transaccion() as s:
             if not consultas.renovar(s, encargo):
                 raise Abandonada
-            respuestas.guardar_respuesta(s, encargo, n, fuente_json(c.fuente), filas)
+            respuestas.guardar_respuesta(s, encargo, tramo, fuente_json(c.fuente), filas)
 
     def _avanzar(self, encargo: Encargo, progreso: int) -> None:
         with self._sesiones.transaccion() as s:
             if not consultas.avanzar(s, encargo, progreso):
                 raise Abandonada
 
-    def _terminar(self, encargo: Encargo, tramos: list[Periodo], fallidas: dict[str, Fuente]) -> None:
+    def _terminar(self, encargo: Encargo, tramos: list[Periodo], ausentes: dict[str, Fuente]) -> None:
         """Combine every piece from what is stored, and finish, in one transaction fenced by completar."""
         cuentas = Cuentas(campos_de(encargo.pedido.parametros))
         with self._sesiones.transaccion() as s:
             paquetes = []
-            for n, tramo in enumerate(tramos):
-                filas = cuentas.tramo(tramo, respuestas.respuestas(s, encargo.id, n))
+            for tramo in tramos:
+                filas = cuentas.tramo(tramo, respuestas.respuestas(s, encargo.id, tramo))
                 paquetes.append((len(filas), empacar(filas)))
-        resultado = cuentas.resultado(fallidas)
+        resultado = cuentas.resultado(ausentes)
         with self._sesiones.transaccion() as s:
             if not consultas.completar(s, encargo, resultado):
                 raise Abandonada

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from shared.catalogo import titulo
 from shared.clima import EstadoFuente, Fuente
 from shared.modelos import CodigoError
-
-NOMBRES = {
-    "openweather": "OpenWeatherMap",
-    "openmeteo": "Open-Meteo",
-    "meteoblue": "Meteoblue",
-    "meteosource": "Meteosource",
-    "ideam": "IDEAM",
-    "siata": "SIATA",
-}
 
 
 class Abandonada(Exception):
@@ -31,9 +23,7 @@ class Fracaso(Exception):
 
 def fracaso(fuentes: list[Fuente]) -> Fracaso:
     """Why nothing is usable: nobody could help (final), or those who could failed (worth another try)."""
-    frases = " ".join(
-        f"{NOMBRES.get(f.proveedor, f.proveedor)}: {f.motivo}." for f in sorted(fuentes, key=lambda f: f.proveedor)
-    )
+    frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in sorted(fuentes, key=lambda f: f.proveedor))
     if all(f.estado == EstadoFuente.OMITIDA for f in fuentes):
         return Fracaso(CodigoError.SIN_PROVEEDORES, f"Ningún proveedor pudo ayudar. {frases}".strip(), definitivo=True)
     return Fracaso(CodigoError.PROVEEDORES_FALLARON, f"Los proveedores fallaron. {frases}")

@@ -79,7 +79,7 @@ def _variables(o: Opciones, corto: Path) -> dict[str, str]:
     actual = _settings({})
     if actual.flask_env == "production" and "flask_env" in actual.model_fields_set:
         cargar()
-        return _urls_laboratorio(o)
+        return _laboratorio(o)
     variables = {} if "flask_env" in actual.model_fields_set else {"FLASK_ENV": "development"}
     puestas = {nombre for nombre in SECRETOS if getattr(actual, nombre.lower()).get_secret_value()}
     variables |= {nombre: valor for nombre, valor in _secretos(o.datos).items() if nombre not in puestas}
@@ -89,11 +89,15 @@ def _variables(o: Opciones, corto: Path) -> dict[str, str]:
         ruta = o.datos / "redis.sock"
         ruta = ruta if len(str(ruta)) < LARGO_RUTA_SOCKET else corto / "redis.sock"
         variables["REDIS_URL"] = f"unix://{ruta}"
-    return variables | _urls_laboratorio(o)
+    return variables | _laboratorio(o)
 
 
-def _urls_laboratorio(o: Opciones) -> dict[str, str]:
-    return urls_de_proveedores(f"http://127.0.0.1:{elegir_puerto()}") if o.laboratorio else {}
+def _laboratorio(o: Opciones) -> dict[str, str]:
+    """Where the simulated providers are, and keys that they take."""
+    if not o.laboratorio:
+        return {}
+    claves = dict.fromkeys(("OPENWEATHER_API_KEY", "METEOBLUE_API_KEY", "METEOSOURCE_API_KEY"), "laboratorio")
+    return urls_de_proveedores(f"http://127.0.0.1:{elegir_puerto()}") | claves
 
 
 def generar_secretos() -> dict[str, str]:

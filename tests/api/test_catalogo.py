@@ -13,7 +13,7 @@ from worker.proveedores import crear_proveedores
 
 
 def de(cliente: FlaskClient, con: dict[str, str], nombre: str) -> dict[str, object]:
-    todos = cliente.get("/api/proveedores", headers=con).json["proveedores"]
+    todos: list[dict[str, object]] = cliente.get("/api/proveedores", headers=con).json["proveedores"]
     return {p["proveedor"]: p for p in todos}[nombre]
 
 

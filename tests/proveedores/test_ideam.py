@@ -8,9 +8,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import log
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,8 +23,9 @@ from tests.proveedores.servidor import Pedida, Respuestas, cuerpo, errores, exit
 from worker.proveedores import ideam
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.estaciones import Estacion, Serie, actual, al_nivel_del_mar, caja, distancia_km
-from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.ideam import HORA_LEGAL, Ideam, leer_catalogo, leer_datos
+from worker.proveedores.http import ErrorProveedor, Esperas, Http, Omitida, crear_sesion
+from worker.proveedores.ideam import Ideam
+from worker.proveedores.ideam_lectura import HORA_LEGAL, leer_catalogo, leer_datos
 
 Fila = dict[str, Any]
 
@@ -556,6 +559,29 @@ def test_si_el_portal_niega_el_acceso_no_se_insiste_con_los_demas_conjuntos(red:
     with pytest.raises(ErrorProveedor) as e:
         historia(red, *TODOS)
     assert (e.value.estado, len(red.pedidas)) == (403, 1)
+
+
+def con_llamadas(n: int) -> Http:
+    """Like http(), with a budget of n calls."""
+    quedan = [None] * n
+
+    def permiso(_: int) -> AbstractContextManager[None]:
+        if not quedan:
+            raise Omitida("cuota agotada")
+        return nullcontext(quedan.pop())
+
+    return Http(crear_sesion(1), Esperas(1, 2), monotonic() + 5, permiso)
+
+
+def test_si_se_acaba_la_cuota_a_medias_queda_lo_que_ya_vino(red: Respuestas) -> None:
+    portal(red, temperatura=horas(TEMPERATURA, [10.0]), precipitacion=horas(LLUVIA, [1.0]))
+    p, periodo = peticion(frozenset({"temperatura", "precipitacion"})), Periodo(DIA, DIA, Resolucion.DIARIA)
+    m = cliente(red).historico(replace(p, http=con_llamadas(2)), periodo).mediciones[0]
+    assert (m.temperatura, m.precipitacion, m.extras["precipitacion"]) == (10, None, "cuota agotada")
+    with pytest.raises(Omitida, match="cuota"):
+        cliente(red).historico(replace(p, http=con_llamadas(1)), periodo)
+    portal(red, fila(TEMPERATURA, AHORA, 14))
+    assert cliente(red).tiempo_real(replace(p, http=con_llamadas(1))).mediciones[0].temperatura == 14
 
 
 def test_la_presion_del_dia_baja_al_mar_con_la_temperatura_del_dia(red: Respuestas) -> None:

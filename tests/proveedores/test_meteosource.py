@@ -15,7 +15,8 @@ from shared.settings import Settings
 from tests.proveedores.servidor import Respuestas, cuerpo, errores, exitos, http, iguales, servir
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.meteosource import Meteosource, leer_actual, leer_diario, leer_serie
+from worker.proveedores.meteosource import Meteosource
+from worker.proveedores.meteosource_lectura import leer_actual, leer_diario, leer_serie
 
 ZONA = ZoneInfo("America/Bogota")
 BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
@@ -35,9 +36,7 @@ def red() -> Iterator[Respuestas]:
 
 
 def cliente(red: Respuestas, plan: str = "flexi") -> Meteosource:
-    settings = Settings(meteosource_url=red.base)
-    object.__setattr__(settings, "meteosource_plan", plan)
-    return Meteosource(settings)
+    return Meteosource(Settings.model_validate({"meteosource_url": red.base, "meteosource_plan": plan}))
 
 
 def ahora(red: Respuestas, campos: frozenset[str] = TODOS, plan: str = "flexi") -> Medicion:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion,
 from shared.settings import Settings
 from tests.proveedores.servidor import Respuestas, cuerpo, errores, exitos, http, iguales, servir
 from worker.proveedores.cliente import Lectura, Peticion
-from worker.proveedores.http import ErrorProveedor
-from worker.proveedores.openmeteo import OpenMeteo, leer_lugares
+from worker.proveedores.http import ErrorProveedor, Esperas, Http, Omitida, crear_sesion
+from worker.proveedores.openmeteo import OpenMeteo, costo_de
+from worker.proveedores.openmeteo_lectura import leer_lugares, leer_serie
 
 BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
 TODOS = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima"))
@@ -66,8 +69,6 @@ def test_lee_los_cuerpos_grabados_de_ahora(red: Respuestas, ficha: dict[str, Any
 def test_lee_los_cuerpos_grabados_de_historia(
     red: Respuestas, ficha: dict[str, Any], esperado: dict[str, Any], resolucion: Resolucion
 ) -> None:
-    from worker.proveedores.openmeteo import leer_serie
-
     clave = "registros_diarios" if resolucion == Resolucion.DIARIA else "registros"
     lugares = json.loads(cuerpo(ficha))
     pares = zip(lugares, esperado["ubicaciones"], strict=True) if isinstance(lugares, list) else [(lugares, esperado)]
@@ -138,6 +139,34 @@ def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
     m = ahora(red, TODOS)
     assert (m.temperatura, m.calidad_aire) == (20, None)
     assert "calidad_aire" in m.extras
+
+
+def test_sin_presupuesto_para_el_aire_solo_se_pierde_el_aire(red: Respuestas) -> None:
+    red.siempre({"current": {"time": "2026-01-01T00:00", "temperature_2m": 20}})
+    llamadas = iter([nullcontext()])
+
+    def permiso(_: int) -> AbstractContextManager[None]:
+        if (primera := next(llamadas, None)) is None:
+            raise Omitida("presupuesto agotado")
+        return primera
+
+    con_uno = Http(crear_sesion(2), Esperas(1, 1), monotonic() + 5, permiso)
+    m = cliente(red).tiempo_real(Peticion(con_uno, BOGOTA, TODOS)).mediciones[0]
+    assert (m.temperatura, m.calidad_aire) == (20, None)
+    assert "presupuesto" in m.extras["calidad_aire"]
+
+
+@pytest.mark.parametrize(
+    ("params", "costo"),
+    [
+        ({"current": "a,b"}, 1),
+        ({"hourly": ",".join("abcdefghijklmno")}, 2),
+        ({"daily": "a", "start_date": "2026-01-01", "end_date": "2026-01-14"}, 1),
+        ({"daily": "a", "start_date": "2025-01-01", "end_date": "2025-12-31"}, 27),
+    ],
+)
+def test_una_llamada_grande_cuenta_por_varias(params: dict[str, str], costo: int) -> None:
+    assert costo_de(params) == costo
 
 
 def test_lo_reciente_sale_del_pronostico_y_lo_viejo_del_archivo(red: Respuestas) -> None:

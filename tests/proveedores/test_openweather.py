@@ -15,15 +15,8 @@ from shared.settings import Settings
 from tests.proveedores.servidor import Pedida, Respuestas, cuerpo, errores, exitos, http, iguales, servir
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.openweather import (
-    LLAMADAS,
-    OpenWeather,
-    leer_actual,
-    leer_aire,
-    leer_lugares,
-    leer_resumen,
-    leer_serie,
-)
+from worker.proveedores.openweather import LLAMADAS, OpenWeather
+from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_lugares, leer_resumen, leer_serie
 
 ZONA = ZoneInfo("America/Bogota")
 BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
@@ -213,6 +206,23 @@ def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas, aire: tuple[in
     m = ahora(red, TODOS)
     assert m.temperatura == 20
     assert set(m.extras) == {"calidad_aire"}
+
+
+def test_si_el_presupuesto_no_alcanza_para_el_aire_solo_se_pierde_el_aire(
+    red: Respuestas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    red.siempre(TIEMPO)
+    conexion = http()
+    pedir = conexion.json
+
+    def con_presupuesto_para_una(*args: Any, **kwargs: Any) -> Any:
+        if red.pedidas:
+            raise Omitida("presupuesto agotado")
+        return pedir(*args, **kwargs)
+
+    monkeypatch.setattr(conexion, "json", con_presupuesto_para_una)
+    m = cliente(red).tiempo_real(Peticion(conexion, BOGOTA, TODOS, CLAVE)).mediciones[0]
+    assert (m.temperatura, m.extras) == (20, {"calidad_aire": "calidad del aire: presupuesto agotado"})
 
 
 @pytest.mark.parametrize("raro", [[], "hola", 7, None, {}, {"main": None}, {"current": None}, {"cod": 200}])

@@ -29,6 +29,7 @@ class Doble:
 
     atribucion = "doble"
     necesita_clave = False
+    dias_por_tramo = 366
 
     def __init__(self, hacer: Callable[[Periodo | None], list[Medicion]]) -> None:
         self._hacer = hacer

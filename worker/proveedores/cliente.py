@@ -46,6 +46,7 @@ class Cliente(Protocol):
 
     atribucion: str  # shown with every answer, as the provider's licence asks
     necesita_clave: bool
+    dias_por_tramo: int  # local days that one call of historico can answer within its deadline
 
     def tiempo_real(self, p: Peticion) -> Lectura: ...
 

@@ -56,6 +56,7 @@ class Reporte:
 class Siata:
     atribucion = "SIATA, Sistema de Alerta Temprana de Medellín y el Valle de Aburrá (siata.gov.co)"
     necesita_clave = False
+    dias_por_tramo = 366
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.siata_url

@@ -1,0 +1,186 @@
+"""Open-Meteo's bodies as measurements and places: pure functions, no calls. Sources: see openmeteo.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from shared.clima import Lugar, Medicion, Resolucion
+from worker.proveedores.http import ErrorProveedor
+
+# Ours → their names, the current one first, then those of bodies before 2024.
+ACTUAL = {
+    "temperatura": ("temperature_2m", "temperature"),
+    "humedad_relativa": ("relative_humidity_2m", "relativehumidity_2m"),
+    "presion_atmosferica": ("pressure_msl",),
+    "velocidad_viento": ("wind_speed_10m", "windspeed_10m", "windspeed"),
+    "direccion_viento": ("wind_direction_10m", "winddirection_10m", "winddirection"),
+    "precipitacion": ("precipitation",),
+    "visibilidad": ("visibility",),
+    "indice_uv": ("uv_index",),
+    "codigo_clima": ("weather_code", "weathercode"),
+    "calidad_aire": ("us_aqi",),
+}
+DIARIO = {
+    "temperatura": ("temperature_2m_mean",),
+    "temperatura_min": ("temperature_2m_min",),
+    "temperatura_max": ("temperature_2m_max",),
+    "humedad_relativa": ("relative_humidity_2m_mean",),
+    "presion_atmosferica": ("pressure_msl_mean",),
+    "velocidad_viento": ("wind_speed_10m_mean", "wind_speed_10m_max", "windspeed_10m_max"),
+    "direccion_viento": ("wind_direction_10m_dominant", "winddirection_10m_dominant"),
+    "precipitacion": ("precipitation_sum",),
+    "visibilidad": ("visibility_mean",),
+    "indice_uv": ("uv_index_max",),
+    "codigo_clima": ("weather_code", "weathercode"),
+}
+CONVERSIONES = {
+    "m/s": 3.6,
+    "kn": 1.852,
+    "mp/h": 1.609344,
+    "inch": 25.4,
+    "ft": 0.3048,
+    "km": 1000.0,
+    "km/h": 1.0,
+}
+CODIGOS_WMO = {
+    0: "Cielo despejado",
+    1: "Mayormente despejado",
+    2: "Parcialmente nublado",
+    3: "Cubierto",
+    45: "Niebla",
+    48: "Niebla con escarcha",
+    51: "Llovizna ligera",
+    53: "Llovizna moderada",
+    55: "Llovizna densa",
+    56: "Llovizna helada ligera",
+    57: "Llovizna helada densa",
+    61: "Lluvia ligera",
+    63: "Lluvia moderada",
+    65: "Lluvia fuerte",
+    66: "Lluvia helada ligera",
+    67: "Lluvia helada fuerte",
+    71: "Nevada ligera",
+    73: "Nevada moderada",
+    75: "Nevada fuerte",
+    77: "Granos de nieve",
+    80: "Chubascos ligeros",
+    81: "Chubascos moderados",
+    82: "Chubascos violentos",
+    85: "Chubascos de nieve ligeros",
+    86: "Chubascos de nieve fuertes",
+    95: "Tormenta",
+    96: "Tormenta con granizo ligero",
+    99: "Tormenta con granizo fuerte",
+}
+
+
+def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
+    """The `current` block. Its precipitation is the sum of `interval` seconds, kept as given with the interval."""
+    bloque = cuerpo.get("current")
+    unidades = cuerpo.get("current_units") or {}
+    if not isinstance(bloque, dict):
+        bloque, unidades = cuerpo.get("current_weather"), cuerpo.get("current_weather_units") or {}
+    if not isinstance(bloque, dict):
+        raise ErrorProveedor("respondió sin datos actuales")
+    valores = {ours: _valor(bloque, unidades, theirs) for ours, theirs in ACTUAL.items()}
+    intervalo = _numero(bloque.get("interval"))
+    extras = {"precipitacion_intervalo_s": int(intervalo)} if intervalo is not None else {}
+    return _medicion(valores, _instante(bloque.get("time"), cuerpo), extras=extras)
+
+
+def leer_serie(cuerpo: dict[str, Any], resolucion: Resolucion) -> list[Medicion]:
+    """The `daily` or `hourly` block as one Medicion per local day or per hour; nulls stay None."""
+    nombre, tabla = ("daily", DIARIO) if resolucion == Resolucion.DIARIA else ("hourly", ACTUAL)
+    bloque = cuerpo.get(nombre)
+    if not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+        raise ErrorProveedor("respondió sin la serie pedida")
+    unidades = cuerpo.get(f"{nombre}_units") or {}
+    columnas = {ours: _columna(bloque, unidades, theirs) for ours, theirs in tabla.items()}
+    return list(_filas(cuerpo, bloque["time"], columnas))
+
+
+def _filas(cuerpo: dict[str, Any], horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
+    for n, hora in enumerate(horas):
+        valores = {campo: columna[n] if n < len(columna) else None for campo, columna in columnas.items()}
+        instante = _instante(hora, cuerpo)
+        fecha = (instante + _desfase(cuerpo)).date() if instante else None
+        yield _medicion(valores, instante, fecha=fecha)
+
+
+def _medicion(
+    valores: dict[str, float | None],
+    instante: datetime | None,
+    fecha: date | None = None,
+    extras: dict[str, Any] | None = None,
+) -> Medicion:
+    codigo = valores.pop("codigo_clima")
+    entero = None if codigo is None else int(codigo)
+    texto = None if entero is None else CODIGOS_WMO.get(entero)
+    campos: dict[str, Any] = {**valores, "codigo_clima": entero, "descripcion_clima": texto}
+    return Medicion(**campos, observado_en=instante, fecha=fecha, extras=extras or {})
+
+
+def _valor(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[str, ...]) -> float | None:
+    for nombre in nombres:
+        valor = _numero(bloque.get(nombre))
+        if valor is not None:
+            return _convertir(valor, unidades.get(nombre))
+    return None
+
+
+def _columna(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[str, ...]) -> list[float | None]:
+    """The first of these columns that holds any number."""
+    for nombre in nombres:
+        columna = bloque.get(nombre)
+        if isinstance(columna, list) and any(v is not None for v in columna):
+            unidad = unidades.get(nombre)
+            return [None if (v := _numero(x)) is None else _convertir(v, unidad) for x in columna]
+    return []
+
+
+def _convertir(valor: float, unidad: object) -> float:
+    """To our units by the unit the body declares, whatever was asked for."""
+    if unidad == "°F":
+        return (valor - 32) * 5 / 9
+    return valor * CONVERSIONES.get(str(unidad), 1.0)
+
+
+def _numero(valor: Any) -> float | None:
+    """A finite number, or None. True is not 1, and text is not a number."""
+    if isinstance(valor, bool) or not isinstance(valor, int | float):
+        return None
+    return float(valor) if abs(valor) < 1e9 else None
+
+
+def _instante(valor: Any, cuerpo: dict[str, Any]) -> datetime | None:
+    """iso8601 is local without a zone: minus utc_offset_seconds, which holds for the whole range even across a
+    change to summer time. unixtime is UTC as it is."""
+    if isinstance(valor, int) and not isinstance(valor, bool):
+        return datetime.fromtimestamp(valor, UTC)
+    try:
+        return datetime.fromisoformat(str(valor)).replace(tzinfo=UTC) - _desfase(cuerpo)
+    except ValueError:
+        return None
+
+
+def _desfase(cuerpo: dict[str, Any]) -> timedelta:
+    return timedelta(seconds=_numero(cuerpo.get("utc_offset_seconds")) or 0)
+
+
+def leer_lugares(cuerpo: dict[str, Any]) -> list[Lugar]:
+    """Places found, best first; nothing found comes as 200 without `results`."""
+    return [_lugar(fila) for fila in cuerpo.get("results") or []]
+
+
+def _lugar(fila: dict[str, Any]) -> Lugar:
+    return Lugar(
+        latitud=fila["latitude"],
+        longitud=fila["longitude"],
+        nombre=fila.get("name"),
+        pais=fila.get("country_code"),
+        region=fila.get("admin1"),
+        zona_horaria=fila.get("timezone"),
+        altura_m=_numero(fila.get("elevation")),
+    )
