@@ -248,6 +248,8 @@ class FuenteSalida(Schema):
     motivo = fields.String()
     observado_en = fields.String(allow_none=True)
     consultado_en = fields.String(allow_none=True)
+    edad_s = fields.Integer(metadata={"description": "Antigüedad de la observación al combinarla."})
+    altura_m = fields.Float(metadata={"description": "Altura a la que se refieren sus valores."})
     estacion = fields.String()
     distancia_km = fields.Float()
     desde_cache = fields.Boolean(required=True)

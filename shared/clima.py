@@ -175,7 +175,8 @@ class EstadoFuente(StrEnum):
 class Fuente:
     """Where numbers came from: one provider's part in one consulta, as API users see it.
 
-    motivo: a Spanish sentence; required unless usada. descartes: field → why its value was left out.
+    motivo: a Spanish sentence; required unless usada. edad_s: how old the observation was when it was combined.
+    altura_m: the height its values stand for. descartes: field → why its value was left out.
     """
 
     proveedor: str
@@ -184,6 +185,8 @@ class Fuente:
     valores: dict[str, float | str | None] = field(default_factory=dict)
     observado_en: datetime | None = None
     consultado_en: datetime | None = None
+    edad_s: int | None = None
+    altura_m: float | None = None
     estacion: str | None = None
     distancia_km: float | None = None
     desde_cache: bool = False
@@ -204,7 +207,7 @@ def fuente_json(fuente: Fuente) -> dict[str, Any]:
     cuerpo = asdict(fuente)
     for instante in ("observado_en", "consultado_en"):
         cuerpo[instante] = iso_utc(getattr(fuente, instante))
-    opcionales = ("motivo", "estacion", "distancia_km", "laboratorio", "descartes", "extras")
+    opcionales = ("motivo", "edad_s", "altura_m", "estacion", "distancia_km", "laboratorio", "descartes", "extras")
     return {c: v for c, v in cuerpo.items() if c not in opcionales or not (v is None or v is False or v == {})}
 
 

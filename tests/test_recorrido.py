@@ -24,6 +24,8 @@ from tests.pila import Persona, Pila, entorno_limpio, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
 
 pytestmark = pytest.mark.timeout(180)
+CLAVES = dict.fromkeys(("OPENWEATHER_API_KEY", "METEOBLUE_API_KEY", "METEOSOURCE_API_KEY"), "laboratorio")
+SEIS = ("openweather", "openmeteo", "meteoblue", "meteosource", "ideam", "siata")
 AYER = datetime.now(UTC).date() - timedelta(days=2)
 
 
@@ -32,9 +34,8 @@ def lista(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Pa
     """The stack on MariaDB and Redis."""
     base = mariadb.crear_base("cg_recorrido")
     redis = servidor_redis.url.removesuffix("/0") + "/1"
-    with pila(
-        carpeta / "recorrido", DATABASE_URL=base, REDIS_URL=redis, BCRYPT_ROUNDS="4", **variables(laboratorio)
-    ) as p:
+    entorno = {"DATABASE_URL": base, "REDIS_URL": redis, "BCRYPT_ROUNDS": "4", **CLAVES, **variables(laboratorio)}
+    with pila(carpeta / "recorrido", **entorno) as p:
         yield p
 
 
@@ -62,10 +63,12 @@ def test_el_tiempo_de_ahora_llega_completo(ahora: dict[str, Any]) -> None:
     assert isinstance(d["humedad_relativa"], int)
     assert d["calidad_aire"] is not None
     assert d["descripcion_clima"]
-    (fuente,) = [f for f in d["fuentes"] if f["proveedor"] == "openmeteo"]
-    assert fuente["estado"] == "usada"
-    assert fuente["valores"]["temperatura"] is not None
-    assert fuente["observado_en"].endswith("Z")
+    fuentes = {f["proveedor"]: f for f in d["fuentes"]}
+    assert {p: f["estado"] for p, f in fuentes.items()} == dict.fromkeys(SEIS, "usada")
+    assert all(f["valores"]["temperatura"] is not None for f in fuentes.values())
+    assert fuentes["openmeteo"]["observado_en"].endswith("Z")
+    assert fuentes["siata"]["estacion"]
+    assert d["dispersion"]["temperatura"]["n"] == 6
 
 
 def test_lo_simulado_se_dice_en_la_respuesta_y_en_cada_descarga(ana: Persona, ahora: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import atan2, cos, degrees, hypot, log, radians, sin, sqrt
 from statistics import fmean, median, pstdev
 from typing import Any
@@ -33,6 +34,10 @@ TOLERANCIA = {
     "calidad_aire": 30.0,
 }
 ENTEROS = ("humedad_relativa", "direccion_viento", "visibilidad", "calidad_aire")
+TEMPERATURAS = ("temperatura", "temperatura_min", "temperatura_max")
+GRADIENTE_C_POR_M = 0.0065  # ICAO standard atmosphere, below 11 km
+DESNIVEL_MINIMO_M = 50.0
+TERRENO = Proveedor.OPENMETEO.value  # its elevation is that of the asked point, from a 90 m terrain model
 AUTORIDAD = [p.value for p in Proveedor]
 
 
@@ -90,6 +95,18 @@ def media_vectorial(vientos: Iterable[tuple[float | None, float]]) -> tuple[floa
     if total <= 0 or largo < 1e-6 * total:
         return None
     return degrees(atan2(este, norte)) % 360, min(1.0, largo / total)
+
+
+def a_la_altura(m: Medicion, fuente_m: float | None, lugar_m: float | None) -> Medicion:
+    """Temperatures moved from the height they stand for to the place's, by the standard atmosphere's lapse rate.
+
+    Unchanged when a height is not known, or the difference is too small to matter.
+    """
+    if fuente_m is None or lugar_m is None or abs(fuente_m - lugar_m) < DESNIVEL_MINIMO_M:
+        return m
+    ajuste = (fuente_m - lugar_m) * GRADIENTE_C_POR_M
+    campos = {c: v + ajuste for c in TEMPERATURAS if (v := getattr(m, c)) is not None}
+    return replace(m, **campos, extras={**m.extras, "ajuste_por_altura_c": round(ajuste, 2)})
 
 
 def redondear(campo: str, valor: float) -> float:

@@ -10,13 +10,16 @@ from typing import Any
 
 from shared.clima import EstadoFuente, Fuente, Medicion, Periodo, Resolucion, Resultado, fuente_de_json
 from shared.series import Fila, desempacar
-from worker.combinar import Resumen, acuerdo, combinar
+from worker.combinar import TERRENO, Resumen, a_la_altura, acuerdo, combinar
 
 
 class Cuentas:
     """The whole period, added up piece by piece."""
 
-    def __init__(self, campos: list[str]) -> None:
+    """altura_m: of the place; None: as the terrain model of Open-Meteo has it."""
+
+    def __init__(self, campos: list[str], altura_m: float | None = None) -> None:
+        self._altura_m = altura_m
         self._campos = campos
         self._total = Resumen()
         self._por_fuente: dict[str, Resumen] = defaultdict(Resumen)
@@ -36,9 +39,12 @@ class Cuentas:
         for proveedor, (fuente, datos) in guardadas.items():
             self._tramos_de[proveedor] += 1
             self._fuentes[proveedor] = fuente_de_json(fuente)
+            alturas = self._fuentes[proveedor].altura_m, self._altura_de(guardadas)
             for fila in desempacar(datos):
                 if fila[clave] is not None and str(tramo.inicio) <= str(fila["fecha"]) <= str(tramo.fin):
-                    por_clave[fila[clave]][proveedor] = _medicion(fila)
+                    por_clave[fila[clave]][proveedor] = a_la_altura(
+                        _medicion(fila), altura_m, self._altura_de(guardadas)
+                    )
                     locales[fila[clave]] = fila["fecha"]
                     self._por_fuente[proveedor].agregar(fila)
         if tramo.resolucion == Resolucion.DIARIA:
@@ -46,6 +52,11 @@ class Cuentas:
         else:
             claves = sorted(por_clave)
         return [self._combinar(c, locales.get(c), por_clave.get(c, {}), tramo.resolucion) for c in claves]
+
+    def _altura_de(self, guardadas: Mapping[str, tuple[dict[str, Any], bytes]]) -> float | None:
+        if self._altura_m is None and TERRENO in guardadas:
+            self._altura_m = guardadas[TERRENO][0].get("altura_m")
+        return self._altura_m
 
     def _combinar(self, clave: str, fecha: str | None, mediciones: dict[str, Medicion], resolucion: Resolucion) -> Fila:
         valores, dispersion, descartes = combinar(mediciones, self._campos)
@@ -75,6 +86,8 @@ class Cuentas:
         if fallo:
             hechos = self._tramos_de[proveedor]
             motivos.append(f"respondió {hechos} de {self._tramos} tramos: {fallo.motivo}")
+        elif self._por_fuente[proveedor].filas < self._total.filas:
+            motivos.append(f"cubre {self._por_fuente[proveedor].filas} de {self._total.filas} fechas")
         descartes = {c: f"{n} valores descartados" for c, n in self._descartes[proveedor].items()}
         motivos += [f"{campo}: {motivo}" for campo, motivo in descartes.items()]
         valores = self._por_fuente[proveedor].valores(self._campos)

@@ -52,7 +52,7 @@ class Historico:
             self._avanzar(encargo, 99 * n // len(tramos))
             caidos = {p for p, fuente in ausentes.items() if fuente.estado == EstadoFuente.FALLIDA}
             ausentes |= self._completar_tramo(encargo, lugar, tramo, [p for p in nombres if p not in caidos])
-        self._terminar(encargo, tramos, ausentes)
+        self._terminar(encargo, lugar, tramos, ausentes)
 
     def _dias_por_tramo(self, nombres: list[str], resolucion: Resolucion) -> int:
         maximos = [self._preguntador.proveedores[p].dias_por_tramo for p in nombres]
@@ -97,9 +97,9 @@ class Historico:
             if not consultas.avanzar(s, encargo, progreso):
                 raise Abandonada
 
-    def _terminar(self, encargo: Encargo, tramos: list[Periodo], ausentes: dict[str, Fuente]) -> None:
+    def _terminar(self, encargo: Encargo, lugar: Lugar, tramos: list[Periodo], ausentes: dict[str, Fuente]) -> None:
         """Combine every piece from what is stored, and finish, in one transaction fenced by completar."""
-        cuentas = Cuentas(campos_de(encargo.pedido.parametros))
+        cuentas = Cuentas(campos_de(encargo.pedido.parametros), lugar.altura_m)
         with self._sesiones.transaccion() as s:
             paquetes = []
             for tramo in tramos:

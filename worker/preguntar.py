@@ -167,6 +167,7 @@ class Preguntador:
             latencia_ms=latencia_ms,
             atribucion=LABORATORIO if simulado else self.proveedores[nombre].atribucion,
             laboratorio=simulado,
+            altura_m=compartida.lectura.altura_m if compartida else None,
             estacion=compartida.lectura.estacion if compartida else None,
             distancia_km=compartida.lectura.distancia_km if compartida else None,
         )

@@ -6,17 +6,18 @@ No transaction is open while a provider is asked.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
 
 from shared import consultas
-from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Resultado, TipoConsulta, campos_de
+from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
 from shared.db import Sesiones, crear_motor
 from shared.lugares import zona_horaria
 from shared.modelos import CodigoError
 from shared.settings import Settings
-from worker.combinar import Valores, combinar
+from worker.combinar import TERRENO, a_la_altura, combinar
 from worker.historico import Historico
 from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.proveedores.cliente import Cliente
@@ -72,7 +73,7 @@ class Proceso:
         )
         nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
         contestaciones = list(self._preguntador.preguntar(pregunta, nombres))
-        return ahora_mismo(contestaciones, campos)
+        return ahora_mismo(contestaciones, campos, lugar.altura_m)
 
     def _ubicar(self, encargo: Encargo) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
@@ -97,12 +98,20 @@ class Proceso:
         log.info("consulta_fallida", codigo=e.codigo, definitivo=e.definitivo)
 
 
-def ahora_mismo(contestaciones: list[Contestacion], campos: list[str]) -> Resultado:
+def ahora_mismo(contestaciones: list[Contestacion], campos: list[str], altura_m: float | None = None) -> Resultado:
     """Combine what is true now. temperatura_min and _max are the coolest and warmest source left.
 
-    Raises Fracaso when no source is usable.
+    altura_m: of the place; if not known, the terrain model's that Open-Meteo reports. Raises Fracaso when no source
+    is usable.
     """
-    mediciones = {c.fuente.proveedor: c.lectura.mediciones[0] for c in contestaciones if c.lectura}
+    alturas = {c.fuente.proveedor: c.fuente.altura_m for c in contestaciones}
+    if altura_m is None:
+        altura_m = alturas.get(TERRENO)
+    mediciones = {
+        c.fuente.proveedor: a_la_altura(c.lectura.mediciones[0], c.fuente.altura_m, altura_m)
+        for c in contestaciones
+        if c.lectura
+    }
     if not mediciones:
         raise fracaso([c.fuente for c in contestaciones])
     comparables = [c for c in campos if c not in ("temperatura_min", "temperatura_max")]
@@ -110,7 +119,7 @@ def ahora_mismo(contestaciones: list[Contestacion], campos: list[str]) -> Result
     for extremo in ("min", "max"):
         if f"temperatura_{extremo}" in campos:
             valores[f"temperatura_{extremo}"] = dispersion.get("temperatura", {}).get(extremo)
-    fuentes = [_con_valores(c, comparables, descartes) for c in contestaciones]
+    fuentes = [_con_valores(c, mediciones, comparables, descartes) for c in contestaciones]
     return Resultado(
         valores=valores,
         dispersion=dispersion,
@@ -119,11 +128,14 @@ def ahora_mismo(contestaciones: list[Contestacion], campos: list[str]) -> Result
     )
 
 
-def _con_valores(c: Contestacion, campos: list[str], descartes: dict[str, dict[str, str]]) -> Fuente:
+def _con_valores(
+    c: Contestacion, mediciones: dict[str, Medicion], campos: list[str], descartes: dict[str, dict[str, str]]
+) -> Fuente:
+    """The source as users see it: values as the provider gave them, and what was done with them."""
     if c.lectura is None:
         return c.fuente
     medicion, fuera = c.lectura.mediciones[0], descartes.get(c.fuente.proveedor, {})
-    valores: Valores = medicion.valores()
+    valores = medicion.valores()
     dados = [campo for campo in campos if valores[campo] is not None]
     todo_fuera = bool(fuera) and all(campo in fuera for campo in dados)
     return replace(
@@ -132,6 +144,11 @@ def _con_valores(c: Contestacion, campos: list[str], descartes: dict[str, dict[s
         motivo="; ".join(f"{campo}: {motivo}" for campo, motivo in fuera.items()) or c.fuente.motivo,
         valores=valores,
         observado_en=medicion.observado_en,
+        edad_s=_edad_s(medicion.observado_en),
         descartes=fuera,
-        extras=medicion.extras,
+        extras=mediciones[c.fuente.proveedor].extras,
     )
+
+
+def _edad_s(observado_en: datetime | None) -> int | None:
+    return None if observado_en is None else round((datetime.now(UTC) - observado_en).total_seconds())

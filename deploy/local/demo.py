@@ -130,46 +130,45 @@ def _consultar(cliente: requests.Session, base: str, tipo: str, pedido: dict[str
 
 
 def _mostrar(sobre: dict[str, Any]) -> None:
+    """The combined answer beside what each source said, and how well they agree."""
     c, d = sobre["consulta"], sobre["datos_clima"]
     marca = "  [yellow](laboratorio: simulado)[/]" if d["laboratorio"] else ""
     fechas = f", {c['fecha_inicio']} a {c['fecha_fin']}" if c["fecha_inicio"] else ""
     tabla = Table(title=f"{c['ciudad']} ({c['latitud']}, {c['longitud']}){fechas}{marca}", title_justify="left")
-    tabla.add_column("")
-    tabla.add_column("Combinado", justify="right", style="bold")
-    fuentes = d["fuentes"]
-    for f in fuentes:
-        tabla.add_column(f"{f['proveedor']}\n{f['estado']}", justify="right")
-    for titulo, campo, combinado, unidad in _renglones(d):
-        partes = [_texto(f["valores"].get(campo), unidad) for f in fuentes]
-        tabla.add_row(titulo, _texto(combinado, unidad), *partes)
+    fuentes = [f for f in d["fuentes"] if f["valores"]]
+    for titulo in ("", "combinado", "acuerdo", *(f["proveedor"] for f in fuentes)):
+        tabla.add_column(titulo, justify="left" if not titulo else "right", no_wrap=True)
+    for titulo, campo, combinado in _renglones(d):
+        acuerdo = d["dispersion"].get(campo, {}).get("acuerdo")
+        partes = [_texto(f["valores"].get(campo)) for f in fuentes]
+        tabla.add_row(titulo, f"[bold]{_texto(combinado)}[/]", acuerdo or "—", *partes)
     consola.print(tabla)
-    for f in fuentes:
-        motivo = f" — {f['motivo']}" if f.get("motivo") else ""
-        consola.print(f"  {f['proveedor']}: {f['estado']}, {f['latencia_ms']} ms, {f['atribucion']}{motivo}")
+    consola.print(f"  Cielo: {d['descripcion_clima'] or '—'}")
+    for f in d["fuentes"]:
+        tiempo = "" if f["latencia_ms"] is None else f" en {f['latencia_ms']} ms"
+        motivo = f": {f['motivo']}" if f.get("motivo") else ""
+        consola.print(f"  {f['proveedor']} {f['estado']}{tiempo}{motivo}", style="dim", highlight=False)
 
 
-def _renglones(d: dict[str, Any]) -> list[tuple[str, str, Any, str]]:
+def _renglones(d: dict[str, Any]) -> list[tuple[str, str, Any]]:
     t, v = d["temperatura"], d["viento"]
     return [
-        ("Temperatura", "temperatura", t["promedio"], "°C"),
-        ("  mínima", "temperatura_min", t["min"], "°C"),
-        ("  máxima", "temperatura_max", t["max"], "°C"),
-        ("Presión", "presion_atmosferica", d["presion_atmosferica"], "hPa"),
-        ("Humedad", "humedad_relativa", d["humedad_relativa"], "%"),
-        ("Viento", "velocidad_viento", v["velocidad"], "km/h"),
-        ("  desde", "direccion_viento", v["direccion"], "°"),
-        ("Precipitación", "precipitacion", d["precipitacion"], "mm"),
-        ("Visibilidad", "visibilidad", d["visibilidad"], "m"),
-        ("Índice UV", "indice_uv", d["indice_uv"], ""),
-        ("Calidad del aire", "calidad_aire", d["calidad_aire"], "US AQI"),
-        ("Cielo", "descripcion_clima", d["descripcion_clima"], ""),
+        ("Temperatura (°C)", "temperatura", t["promedio"]),
+        ("  mínima", "temperatura_min", t["min"]),
+        ("  máxima", "temperatura_max", t["max"]),
+        ("Presión (hPa)", "presion_atmosferica", d["presion_atmosferica"]),
+        ("Humedad (%)", "humedad_relativa", d["humedad_relativa"]),
+        ("Viento (km/h)", "velocidad_viento", v["velocidad"]),
+        ("  desde (°)", "direccion_viento", v["direccion"]),
+        ("Lluvia (mm)", "precipitacion", d["precipitacion"]),
+        ("Visibilidad (m)", "visibilidad", d["visibilidad"]),
+        ("Índice UV", "indice_uv", d["indice_uv"]),
+        ("Aire (US AQI)", "calidad_aire", d["calidad_aire"]),
     ]
 
 
-def _texto(valor: Any, unidad: str) -> str:
-    if valor is None:
-        return "—"
-    return f"{valor:g} {unidad}".strip() if isinstance(valor, int | float) else str(valor)
+def _texto(valor: float | None) -> str:
+    return "—" if valor is None else f"{round(valor, 1):g}" if abs(valor) < 10_000 else f"{valor:.0f}"
 
 
 def _descargar(cliente: requests.Session, base: str, sobre: dict[str, Any], salida: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clima import CAMPOS_MEDIDOS, Medicion
-from worker.combinar import Resumen, combinar, media_vectorial
+from worker.combinar import Resumen, a_la_altura, combinar, media_vectorial
 
 NUMERICOS = ["temperatura", "presion_atmosferica", "humedad_relativa", "velocidad_viento", "precipitacion"]
 CAMPOS = [c for c in CAMPOS_MEDIDOS if c not in ("temperatura_min", "temperatura_max")]
@@ -108,6 +108,19 @@ def test_359_8_grados_no_se_redondea_a_360() -> None:
 def test_el_texto_es_el_de_la_fuente_con_mas_autoridad() -> None:
     m = {"openmeteo": Medicion(descripcion_clima="modelo"), "openweather": Medicion(descripcion_clima="mejor")}
     assert combinar(m, ["descripcion_clima"])[0] == {"descripcion_clima": "mejor"}
+
+
+@pytest.mark.parametrize(
+    ("fuente_m", "lugar_m", "esperada"),
+    [(2000, 1000, 16.5), (1000, 2000, 3.5), (1000, 1040, 10.0), (None, 1000, 10.0), (1000, None, 10.0), (0, 1000, 3.5)],
+)
+def test_la_temperatura_se_lleva_a_la_altura_del_lugar(
+    fuente_m: float | None, lugar_m: float | None, esperada: float
+) -> None:
+    m = a_la_altura(Medicion(temperatura=10.0, humedad_relativa=50), fuente_m, lugar_m)
+    assert m.temperatura == pytest.approx(esperada)
+    assert (m.humedad_relativa, m.temperatura_min) == (50, None)
+    assert ("ajuste_por_altura_c" in m.extras) == (esperada != 10.0)
 
 
 def test_el_resumen_de_un_periodo() -> None:
