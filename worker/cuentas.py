@@ -42,9 +42,7 @@ class Cuentas:
             alturas = self._fuentes[proveedor].altura_m, self._altura_de(guardadas)
             for fila in desempacar(datos):
                 if fila[clave] is not None and str(tramo.inicio) <= str(fila["fecha"]) <= str(tramo.fin):
-                    por_clave[fila[clave]][proveedor] = a_la_altura(
-                        _medicion(fila), altura_m, self._altura_de(guardadas)
-                    )
+                    por_clave[fila[clave]][proveedor] = a_la_altura(_medicion(fila), *alturas)
                     locales[fila[clave]] = fila["fecha"]
                     self._por_fuente[proveedor].agregar(fila)
         if tramo.resolucion == Resolucion.DIARIA:
