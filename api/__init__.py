@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import acceso, auth, catalogo, consultas, errores, salud
 from api.base import api, db, limitador
 from shared import registro
+from shared.cambios import Avisos, Escucha
 from shared.cola import Timbre, crear_celery
 from shared.db import opciones_motor, preparar
 from shared.limites import Limites
@@ -81,11 +82,13 @@ def _extensiones(app: Flask, settings: Settings) -> None:
         timbre=Timbre(crear_celery(settings)),
         cerradura=Cerradura(settings.bcrypt_rounds),
         redis=cliente_redis,
+        escucha=Escucha(lambda: redis.Redis.from_url(settings.url_redis, socket_connect_timeout=1)),
         limites=Limites(cliente_redis, settings.url_limites),
     )
     db.init_app(app)
     with app.app_context():
         preparar(db.engine)
+    Avisos(cliente_redis).vigilar(db.session)
     limitador.init_app(app)
     acceso.configurar(app, settings)
     CORS(app, resources={r"/api/*": {"origins": settings.cors_origins}}, expose_headers=EXPUESTAS, max_age=600)

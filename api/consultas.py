@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 import orjson
 from flask import Response, current_app, request
+from redis.exceptions import RedisError
 
-from api import acceso
+from api import acceso, espera
 from api.acceso import usuario_actual
 from api.auth import anotar
 from api.base import Rutas, db, sesion
@@ -20,6 +22,7 @@ from api.esquemas import (
     ConsultaSobre,
     ConsultasPagina,
     Descarga,
+    Espera,
     Historico,
     MisConsultas,
     TiempoReal,
@@ -29,9 +32,9 @@ from api.formatos import FORMATOS, Documento
 from api.vistas import datos_clima, enlaces
 from shared import consultas, respuestas
 from shared.clima import Parametro, Pedido, Periodo, Resolucion, TipoConsulta, campos_de
-from shared.cola import Timbre
+from shared.cola import Timbre, ritmo
 from shared.db import Sesiones
-from shared.modelos import Consulta, Estado
+from shared.modelos import Consulta, Estado, Rol
 from shared.series import Fila, desempacar
 from shared.settings import Settings
 
@@ -40,7 +43,11 @@ rutas.before_request(acceso.exigir_operario)
 
 CLAVE_IDEMPOTENCIA = re.compile(r"[\x20-\x7e]{1,100}")
 ID_MAXIMO = 2**31 - 1  # INT of the table
-ESPERA_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
+RETRY_MINIMO_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
+RETRY_MAXIMO_S = 60
+SATURADA_S = 15
+PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\b", re.ASCII | re.IGNORECASE)
+VERSION = re.compile(r"\d{1,9}", re.ASCII)
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
 
 
@@ -78,17 +85,62 @@ def mis_consultas(filtros: dict[str, Any]) -> dict[str, Any]:
 
 
 @rutas.get("/<int:consulta_id>")
+@rutas.arguments(Espera, location="query")
 @rutas.response(200, ConsultaSobre)
-def leer(consulta_id: int) -> Respuesta:
-    """Una consulta y, si terminó bien, sus datos."""
+@rutas.alt_response(304, description="No cambió desde If-None-Match.")
+def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
+    """Una consulta y, si terminó bien, sus datos. Con esperar, responde en cuanto cambia o termina."""
     consulta = _visible(consulta_id)
-    etiqueta = f'"{consulta.id}-{consulta.version}"'
-    cabeceras = {"ETag": etiqueta, "Cache-Control": "private, no-cache"}
-    if not consulta.estado.final:
-        cabeceras["Retry-After"] = str(ESPERA_S[consulta.tipo_consulta])
-    if request.if_none_match.contains(etiqueta.strip('"')):
+    if opciones["esperar"]:
+        consulta = _esperada(consulta, opciones["esperar"])
+    etiqueta = f"{consulta.id}-{consulta.version}"
+    cabeceras = {"ETag": f'"{etiqueta}"', "Cache-Control": "private, no-cache", **_retry_after(consulta)}
+    if request.if_none_match.contains(etiqueta):
         return Response(status=304, headers=cabeceras)  # type: ignore[return-value]
     return _sobre(consulta), 200, cabeceras
+
+
+@rutas.get("/<int:consulta_id>/eventos")
+@rutas.response(200, content_type="text/event-stream")
+def eventos(consulta_id: int) -> Response:
+    """Un evento por cada cambio, hasta el final (Server-Sent Events; Last-Event-ID reanuda)."""
+    _visible(consulta_id)
+    ultimo = request.headers.get("Last-Event-ID", "")
+    desde = int(ultimo) if VERSION.fullmatch(ultimo) else 0
+    db.session.remove()  # nothing stays open while the client listens
+    flujo = espera.eventos(Sesiones(db.engine), current_app.extensions["escucha"], consulta_id, desde)
+    cabeceras = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Response(flujo, 200, cabeceras, content_type="text/event-stream; charset=utf-8")
+
+
+@rutas.post("/<int:consulta_id>/cancelar")
+@rutas.response(200, ConsultaSobre)
+@rutas.alt_response(409, description="Ya estaba completada.")
+def cancelar(consulta_id: int) -> Respuesta:
+    """La termina en error con codigo_error cancelada. Repetirlo no hace nada más."""
+    consulta = _propia(consulta_id)
+    if consultas.cancelar(sesion(), consulta.id):
+        anotar("cancelar_consulta", usuario_actual().id, {"consulta_id": consulta.id})
+    sesion().commit()
+    sesion().refresh(consulta)
+    if consulta.estado == Estado.COMPLETADA:
+        raise Problema(409, "La consulta ya está completada; no queda nada que cancelar.")
+    return _sobre(consulta), 200, {}
+
+
+@rutas.post("/<int:consulta_id>/reintentar")
+@rutas.response(202, ConsultaSobre)
+@rutas.alt_response(409, description="No está en error ni completada en parte.")
+def reintentar(consulta_id: int) -> Respuesta:
+    """Pide otra vez solo lo que falló, de una consulta en error o completada en parte."""
+    consulta = _propia(consulta_id)
+    if not consultas.reintentar(sesion(), consulta.id):
+        estado = f"La consulta está en estado «{consulta.estado}»"
+        raise Problema(409, f"{estado}; solo se reintenta una en «error», o «completada» en parte.")
+    anotar("reintentar_consulta", usuario_actual().id, {"consulta_id": consulta.id})
+    sesion().commit()
+    sesion().refresh(consulta)
+    return _en_marcha(consulta)
 
 
 @rutas.get("/<int:consulta_id>/descargar")
@@ -124,6 +176,7 @@ def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
             usuario_actual().id,
             _pedido(tipo, datos),
             max_activas=settings.max_activas,
+            max_pendientes=settings.max_pendientes,
             ip=request.remote_addr,
             clave=clave,
             huella=huella if clave else None,
@@ -134,20 +187,66 @@ def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
     except consultas.DemasiadasActivas as e:
         texto = f"Tiene {settings.max_activas} consultas sin terminar. Espere a que acaben algunas."
         raise Problema(429, texto, cabeceras={"Retry-After": "10"}) from e
+    except consultas.Saturada as e:
+        texto = "Hay demasiadas consultas esperando en todo el sistema. Vuelva a intentarlo en unos segundos."
+        raise Problema(503, texto, cabeceras={"Retry-After": str(SATURADA_S)}) from e
     return _aceptada(consulta, repetida)
 
 
 def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
-    """Answer 202 for a new consulta, 200 for one this Idempotency-Key had made."""
-    destino = enlaces(consulta)["self"]
+    """Answer 202 for a new consulta, 200 for one this Idempotency-Key had made, or that ended within Prefer: wait."""
     if repetida:
-        return _sobre(consulta), 200, {"Location": destino, "Idempotency-Replayed": "true"}
+        return _sobre(consulta), 200, {"Location": enlaces(consulta)["self"], "Idempotency-Replayed": "true"}
     anotar("crear_consulta", usuario_actual().id, {"consulta_id": consulta.id})
     sesion().commit()
+    cuerpo, estado, cabeceras = _en_marcha(consulta)
+    segundos = _prefiere_esperar()
+    if segundos:
+        cabeceras["Preference-Applied"] = f"wait={segundos}"
+        esperada = _esperada(consulta, segundos, hasta_el_final=True)
+        cuerpo = _sobre(esperada)
+        if esperada.estado.final:
+            del cabeceras["Retry-After"]
+            estado = 200
+    return cuerpo, estado, cabeceras
+
+
+def _en_marcha(consulta: Consulta) -> Respuesta:
+    """Ring, after the commit, so that the worker can see the row; and say where to look."""
     timbre: Timbre = current_app.extensions["timbre"]
-    timbre.tocar(consulta.id, consulta.tipo_consulta)  # after the commit: the worker must be able to see the row
-    espera = str(ESPERA_S[consulta.tipo_consulta])
-    return _sobre(consulta), 202, {"Location": destino, "Retry-After": espera}
+    timbre.tocar(consulta.id, consulta.tipo_consulta)
+    return _sobre(consulta), 202, {"Location": enlaces(consulta)["self"], **_retry_after(consulta)}
+
+
+def _esperada(consulta: Consulta, segundos: int, *, hasta_el_final: bool = False) -> Consulta:
+    """The consulta once it ended or, with If-None-Match, once its ETag is another; or as it is after `segundos`."""
+    conocidas = request.if_none_match
+    por_cambio = bool(conocidas) and not hasta_el_final
+
+    def cumple(version: int, final: bool) -> bool:
+        return not conocidas.contains(f"{consulta.id}-{version}") if por_cambio else final
+
+    espera.esperar(consulta.id, cumple, segundos)
+    return _visible(consulta.id)
+
+
+def _prefiere_esperar() -> int:
+    """N of `Prefer: wait=N` (RFC 7240), at most MAXIMA_S; 0 if it was not asked. What is not understood is ignored."""
+    hallado = PREFER.search(request.headers.get("Prefer", ""))
+    return min(int(hallado[1]), espera.MAXIMA_S) if hallado else 0
+
+
+def _retry_after(consulta: Consulta) -> dict[str, str]:
+    """When to look again: what stands before it in the queue, at the pace the queue has had; nothing if it ended."""
+    if consulta.estado.final:
+        return {}
+    try:
+        por_s = ritmo(current_app.extensions["redis"], consulta.tipo_consulta)
+    except RedisError:
+        por_s = 0.0
+    delante = consultas.posicion(sesion(), consulta) or 1
+    segundos = ceil(delante / por_s) if por_s > 0 else 0
+    return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S[consulta.tipo_consulta], segundos)))}
 
 
 def _pedido(tipo: TipoConsulta, datos: dict[str, Any]) -> Pedido:
@@ -181,8 +280,18 @@ def _visible(consulta_id: int) -> Consulta:
     return consulta
 
 
+def _propia(consulta_id: int) -> Consulta:
+    """One that the caller may change: their own; an admin, anybody's."""
+    consulta = _visible(consulta_id)
+    if consulta.usuario_id != usuario_actual().id and usuario_actual().rol != Rol.ADMIN:
+        raise no_encontrado()
+    return consulta
+
+
 def _sobre(consulta: Consulta) -> dict[str, Any]:
     sobre: dict[str, Any] = {"consulta": consulta, "enlaces": enlaces(consulta)}
+    if (posicion := consultas.posicion(sesion(), consulta)) is not None:
+        sobre["posicion"] = posicion
     if consulta.estado == Estado.COMPLETADA and (datos := consultas.datos_de(sesion(), consulta.id)):
         sobre["datos_clima"] = datos_clima(datos)
     return sobre

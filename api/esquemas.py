@@ -212,6 +212,14 @@ class MisConsultas(Busqueda):
             raise ValidationError("Debe ser igual o posterior a desde.", "hasta")
 
 
+class Espera(Busqueda):
+    esperar = EnteroTexto(
+        load_default=0,
+        validate=validate.Range(0, 30, error="Debe estar entre 0 y 30 segundos."),
+        metadata={"description": "Segundos que se espera un cambio (o, sin If-None-Match, el final)."},
+    )
+
+
 class Descarga(Busqueda):
     formato = Opcion(Formato)
 
@@ -294,11 +302,15 @@ class DatosClimaSalida(Schema):
 class Enlaces(Schema):
     self = fields.String(required=True)
     descargar = fields.String(required=True)
+    eventos = fields.String(required=True)
+    cancelar = fields.String(required=True)
+    reintentar = fields.String(required=True)
 
 
 class ConsultaSobre(Schema):
     consulta = fields.Nested(ConsultaSalida, required=True)
     enlaces = fields.Nested(Enlaces, required=True)
+    posicion = fields.Integer(metadata={"description": "Lugar en la cola mientras está pendiente; 1 es la próxima."})
     datos_clima = fields.Nested(DatosClimaSalida)
 
 

@@ -9,12 +9,12 @@ from flask import url_for
 from shared.clima import UNIDADES, iso_utc
 from shared.modelos import Consulta, DatosClima
 
+VERBOS = ("descargar", "eventos", "cancelar", "reintentar")
+
 
 def enlaces(consulta: Consulta) -> dict[str, str]:
-    return {
-        "self": url_for("consultas.leer", consulta_id=consulta.id),
-        "descargar": url_for("consultas.descargar", consulta_id=consulta.id),
-    }
+    propio = url_for("consultas.leer", consulta_id=consulta.id)
+    return {"self": propio, **{verbo: f"{propio}/{verbo}" for verbo in VERBOS}}
 
 
 def datos_clima(datos: DatosClima) -> dict[str, Any]:

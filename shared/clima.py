@@ -253,3 +253,4 @@ class Encargo:
     turno: int
     intentos: int
     pedido: Pedido
+    parcial: bool = False  # it had been answered in part before

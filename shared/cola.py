@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from contextlib import suppress
+from time import monotonic, time
 from typing import Any
 
 import structlog
@@ -92,7 +93,7 @@ class Timbre:
         if monotonic() < self._callado_hasta:
             return False
         try:
-            self._app.send_task(PROCESAR, args=[consulta_id], queue=cola)
+            self._app.send_task(PROCESAR, args=[consulta_id, cola], queue=cola)
         except (OperationalError, RedisError, OSError) as e:
             self._callado_hasta = monotonic() + SILENCIO_S
             log.warning("timbre_sin_broker", consulta_id=consulta_id, error=type(e).__name__)
@@ -117,3 +118,19 @@ def anunciar(cliente: Redis, trabajador: str) -> None:
 def trabajadores(cliente: Redis) -> int:
     """How many worker processes are alive. Raises RedisError."""
     return sum(1 for _ in cliente.scan_iter(f"{PREFIJO}trabajador:*", count=1000))
+
+
+def anotar_fin(cliente: Redis, cola: str) -> None:
+    """Count one consulta that ended, for `ritmo`."""
+    clave = f"{PREFIJO}ritmo:{cola}:{int(time() // 60)}"
+    with suppress(RedisError), cliente.pipeline(transaction=False) as tubo:
+        tubo.incr(clave)
+        tubo.expire(clave, 180)
+        tubo.execute()
+
+
+def ritmo(cliente: Redis, cola: str) -> float:
+    """Consultas of this queue that ended per second, over the last one to two minutes. Raises RedisError."""
+    minuto = int(time() // 60)
+    cuentas: Any = cliente.mget(f"{PREFIJO}ritmo:{cola}:{m}" for m in (minuto - 1, minuto))
+    return sum(int(c or 0) for c in cuentas) / (60 + time() % 60)

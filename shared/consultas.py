@@ -15,13 +15,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared.cambios import cambio
 from shared.clima import (
     Encargo,
     EstadoFuente,
+    Fuente,
     Lugar,
     Parametro,
     Pedido,
@@ -29,6 +31,7 @@ from shared.clima import (
     Proveedor,
     Resultado,
     TipoConsulta,
+    fuente_de_json,
     fuente_json,
 )
 from shared.db import ahora, ms_desde
@@ -41,10 +44,15 @@ ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 60}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
 ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 60
 PRECIPITACION_MAXIMA_MM = 9999.99
+CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
 class ClaveReutilizada(Exception):
     """The Idempotency-Key was used before with another body."""
+
+
+class Saturada(Exception):
+    """The installation has as many pendiente consultas as it will take."""
 
 
 class DemasiadasActivas(Exception):
@@ -60,19 +68,22 @@ def crear(
     pedido: Pedido,
     *,
     max_activas: int,
+    max_pendientes: int = 1_000_000,
     ip: str | None = None,
     clave: str | None = None,
     huella: str | None = None,
 ) -> tuple[Consulta, bool]:
     """Accept a consulta. Returns it and whether this clave had already created it (exact under concurrency).
 
-    Raises ClaveReutilizada and DemasiadasActivas; nothing is written then.
+    Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
     """
     anterior = _con_clave(s, usuario_id, clave, huella)
     if anterior:
         return anterior, True
     if contar_activas(s, usuario_id) >= max_activas:
         raise DemasiadasActivas
+    if contar_pendientes(s, max_pendientes) >= max_pendientes:
+        raise Saturada
     consulta = Consulta(
         usuario_id=usuario_id, ip_origen=ip, clave_idempotencia=clave, huella=huella, **_columnas(pedido)
     )
@@ -86,6 +97,12 @@ def crear(
         return ganadora, True
     s.refresh(consulta)
     return consulta, False
+
+
+def contar_pendientes(s: Session, tope: int) -> int:
+    """How many wait in the whole installation, counted up to `tope`."""
+    algunas = select(Consulta.id).where(Consulta.estado == Estado.PENDIENTE).limit(tope).subquery()
+    return s.scalars(select(func.count()).select_from(algunas)).one()
 
 
 def contar_activas(s: Session, usuario_id: int) -> int:
@@ -153,6 +170,35 @@ def avanzar(s: Session, encargo: Encargo, progreso: int) -> bool:
     return _avanzar(s, encargo, progreso=progreso)
 
 
+def tomar_justa(s: Session, tipo: TipoConsulta) -> Encargo | None:
+    """Claim the oldest due consulta of the user who has the fewest in hand: nobody's five hundred starve one.
+
+    A doorbell of historico only says that there is work; who is served is decided here. None: nothing is due.
+    """
+    en_mano = (
+        select(Consulta.usuario_id, func.count().label("cuantas"))
+        .where(Consulta.estado == Estado.PROCESANDO, Consulta.tipo_consulta == tipo)
+        .group_by(Consulta.usuario_id)
+        .subquery()
+    )
+    primeras = (
+        select(Consulta.usuario_id, func.min(Consulta.id).label("id"))
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.disponible_en <= ahora())
+        .group_by(Consulta.usuario_id)
+        .subquery()
+    )
+    orden = (
+        select(primeras.c.id)
+        .outerjoin(en_mano, en_mano.c.usuario_id == primeras.c.usuario_id)
+        .order_by(func.coalesce(en_mano.c.cuantas, 0), primeras.c.id)
+        .limit(CANDIDATAS)
+    )
+    for consulta_id in s.scalars(orden).all():
+        if encargo := tomar(s, consulta_id):
+            return encargo
+    return None
+
+
 def _encargo(fila: Mapping[Any, Any]) -> Encargo:
     lugar = None
     if fila["latitud"] is not None:
@@ -173,7 +219,7 @@ def _encargo(fila: Mapping[Any, Any]) -> Encargo:
         periodo=periodo,
         max_edad_s=fila["max_edad_s"],
     )
-    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido)
+    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido, fila["parcial"])
 
 
 def renovar(s: Session, encargo: Encargo) -> bool:
@@ -194,6 +240,7 @@ def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
         **_final(),
     ):
         return False
+    s.execute(delete(DatosClima).where(DatosClima.consulta_id == encargo.id))  # of an answer in part, asked again
     s.execute(insert(DatosClima).values(consulta_id=encargo.id, **_datos_clima(resultado)))
     return True
 
@@ -203,12 +250,38 @@ def registrar_fallo(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: 
     if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
         return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, Consulta.turno == encargo.turno)
     espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
-    return devolver(s, encargo, espera_s)
-
-
-def devolver(s: Session, encargo: Encargo, espera_s: float = 0) -> bool:
-    """Hand a claimed consulta back, to be taken again after `espera_s`."""
     return _a_pendiente(s, encargo.id, espera_s, Consulta.turno == encargo.turno)
+
+
+def cancelar(s: Session, consulta_id: int) -> bool:
+    """End it before its time. False: it had ended already. Whoever works on it finds out at the next step."""
+    estados = (Estado.PENDIENTE, Estado.PROCESANDO, Estado.PENDIENTE)  # it may be handed back between two looks
+    return any(_fallar(s, consulta_id, estado, CodigoError.CANCELADA, CANCELADA) for estado in estados)
+
+
+def reintentar(s: Session, consulta_id: int) -> bool:
+    """Put an error, or an answer in part, back to pendiente with its attempts renewed. False: neither of them.
+
+    What providers had answered is kept: respuestas of a historico, and the sources in datos_clima.
+    """
+    cambios = {
+        "codigo_error": None,
+        "mensaje_error": None,
+        "completada_en": None,
+        "tiempo_respuesta_ms": None,
+        "intentos": 0,
+        "progreso": 0,
+        "disponible_en": ahora(),
+        "tocar_en": ahora(PRIMER_TOQUE_S),
+    }
+    return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
+        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, Consulta.parcial.is_(True), **cambios
+    )
+
+
+def devolver(s: Session, encargo: Encargo) -> bool:
+    """Hand a claimed consulta back untried, to be taken again at once: its worker is about to stop."""
+    return _a_pendiente(s, encargo.id, 0, Consulta.turno == encargo.turno, intentos=Consulta.intentos - 1)
 
 
 # --- repairing -------------------------------------------------------------------------------------------
@@ -256,6 +329,7 @@ def rescatar(s: Session, limite: int = 500) -> list[int]:
     return devueltas
 
 
+CANCELADA = "La canceló quien la pidió."
 INTERRUMPIDA = "El proceso se interrumpió varias veces y se abandonó. Vuelva a intentarlo con «reintentar»."
 
 
@@ -290,6 +364,31 @@ def seleccionar(
     return orden
 
 
+def version(s: Session, consulta_id: int) -> tuple[int, bool] | None:
+    """Its version, and whether it has ended; None: there is none."""
+    fila = s.execute(select(Consulta.version, Consulta.estado).where(Consulta.id == consulta_id)).one_or_none()
+    return None if fila is None else (fila.version, fila.estado.final)
+
+
+def posicion(s: Session, consulta: Consulta) -> int | None:
+    """Its place in the queue of its tipo, 1 being next; None unless pendiente."""
+    if consulta.estado != Estado.PENDIENTE:
+        return None
+    antes = select(func.count()).where(
+        Consulta.estado == Estado.PENDIENTE,
+        Consulta.tipo_consulta == consulta.tipo_consulta,
+        Consulta.id < consulta.id,
+    )
+    return s.scalars(antes).one() + 1
+
+
+def fuentes_previas(s: Session, consulta_id: int) -> list[Fuente]:
+    """The sources that an answer in part already has, to be kept when it is asked again."""
+    datos = datos_de(s, consulta_id)
+    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]] if datos else []
+    return [f for f in fuentes if f.valores]
+
+
 def espera_mayor_s(s: Session) -> float | None:
     """Seconds that the oldest pendiente consulta has waited; None if there is none."""
     orden = select(ms_desde(Consulta.creada_en)).where(Consulta.estado == Estado.PENDIENTE)
@@ -313,7 +412,10 @@ def _mover(
     orden = update(Consulta).where(Consulta.id == consulta_id, Consulta.estado == de, *condiciones)
     valores = {"estado": a, "version": Consulta.version + 1, **cambios}
     resultado = s.execute(orden.values(valores).execution_options(synchronize_session=False))
-    return resultado.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    movida: bool = resultado.rowcount == 1  # type: ignore[attr-defined]
+    if movida:
+        cambio(s, consulta_id)
+    return movida
 
 
 def _avanzar(s: Session, encargo: Encargo, **cambios: Any) -> bool:
@@ -322,9 +424,11 @@ def _avanzar(s: Session, encargo: Encargo, **cambios: Any) -> bool:
     return _mover(s, encargo.id, Estado.PROCESANDO, Estado.PROCESANDO, condicion, vence_en=arriendo, **cambios)
 
 
-def _a_pendiente(s: Session, consulta_id: int, espera_s: float, *condiciones: ColumnElement[bool]) -> bool:
+def _a_pendiente(
+    s: Session, consulta_id: int, espera_s: float, *condiciones: ColumnElement[bool], **cambios: Any
+) -> bool:
     cuando = {"disponible_en": ahora(espera_s), "tocar_en": ahora(espera_s), "vence_en": None}
-    return _mover(s, consulta_id, Estado.PROCESANDO, Estado.PENDIENTE, *condiciones, **cuando)
+    return _mover(s, consulta_id, Estado.PROCESANDO, Estado.PENDIENTE, *condiciones, **cuando, **cambios)
 
 
 def _fallar(

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as SinConexiones
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from shared.settings import Settings
 
 INTERCALACION = "utf8mb4_unicode_ci"
 ESPERA_SQLITE_S = 30
+INSISTIR_S = 20.0
+T = TypeVar("T")
 
 
 class InstanteUtc(types.TypeDecorator[datetime]):
@@ -131,10 +136,33 @@ class Sesiones:
 
     def __init__(self, motor: Engine) -> None:
         self.motor = motor
-        self._fabrica = sessionmaker(motor, expire_on_commit=False)
+        self.fabrica = sessionmaker(motor, expire_on_commit=False)
 
     @contextmanager
     def transaccion(self) -> Iterator[Session]:
         """One short transaction: committed at the end of the block, rolled back on any error."""
-        with self._fabrica.begin() as sesion:
+        with self.fabrica.begin() as sesion:
             yield sesion
+
+    def hacer(self, verbo: Callable[[Session], T], insistir_s: float = INSISTIR_S) -> T:
+        """Run `verbo` in one transaction; after a deadlock or a lost connection run it again, for `insistir_s`.
+
+        Only for what may be run twice: if a commit was lost on the way back, the verb finds its own work done.
+        """
+        reintentar = Retrying(
+            retry=retry_if_exception(_pasajero),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(insistir_s),
+            reraise=True,
+        )
+        resultado: T = reintentar(self._una_vez, verbo)
+        return resultado
+
+    def _una_vez(self, verbo: Callable[[Session], T]) -> T:
+        with self.transaccion() as sesion:
+            return verbo(sesion)
+
+
+def _pasajero(e: BaseException) -> bool:
+    """Deadlock, lock wait, a connection that was lost or refused, SQLite being busy: all OperationalError."""
+    return isinstance(e, OperationalError | InterfaceError | SinConexiones)

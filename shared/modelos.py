@@ -185,6 +185,8 @@ class Consulta(Base):
         Index("ix_consultas_estado", "estado", "tocar_en"),
         Index("ix_consultas_vencidas", "estado", "vence_en"),
         Index("ix_consultas_lugar", "latitud", "longitud"),
+        Index("ix_consultas_justa", "estado", "tipo_consulta", "usuario_id", "id"),
+        Index("ix_consultas_activas", "usuario_id", "estado"),
         UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_consultas_idempotencia"),
         Base.__table_args__,
     )

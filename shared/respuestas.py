@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from shared.clima import Encargo, Periodo
@@ -14,11 +14,14 @@ from shared.series import Fila, empacar
 
 def guardar_respuesta(s: Session, encargo: Encargo, tramo: Periodo, fuente: dict[str, Any], filas: list[Fila]) -> None:
     """Keep what a provider answered for one piece, for a later attempt. Call after renovar said True."""
+    numero = _numero(tramo)
+    donde = (Respuesta.consulta_id == encargo.id, Respuesta.proveedor == fuente["proveedor"], Respuesta.tramo == numero)
+    s.execute(delete(Respuesta).where(*donde))  # if this runs again after a commit whose answer was lost
     s.execute(
         insert(Respuesta).values(
             consulta_id=encargo.id,
             proveedor=fuente["proveedor"],
-            tramo=_numero(tramo),
+            tramo=numero,
             fuente=fuente,
             datos=empacar(filas),
         )
@@ -31,6 +34,7 @@ def guardar_series(s: Session, encargo: Encargo, paquetes: list[tuple[int, bytes
         {"consulta_id": encargo.id, "tramo": n, "filas": filas, "datos": datos}
         for n, (filas, datos) in enumerate(paquetes)
     ]
+    s.execute(delete(Serie).where(Serie.consulta_id == encargo.id))  # of an answer in part, asked again
     s.execute(insert(Serie), valores)
 
 

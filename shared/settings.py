@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     limite_login_cuenta: str = "10/minute"
     limite_registro: str = "100/hour"
     max_activas: int = Field(200, ge=1)
+    max_pendientes: int = Field(20_000, ge=1)
 
     openweather_api_key: SecretStr = Vacio
     meteoblue_api_key: SecretStr = Vacio

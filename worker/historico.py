@@ -5,9 +5,11 @@ When every piece has an answer, they are combined day by day (or hour by hour) a
 
 from __future__ import annotations
 
+from threading import Event
 from time import monotonic
 
 import structlog
+from sqlalchemy.orm import Session
 
 from shared import consultas, respuestas
 from shared.clima import (
@@ -38,6 +40,7 @@ class Historico:
 
     def __init__(self, sesiones: Sesiones, preguntador: Preguntador, plazo_s: float) -> None:
         self._plazo_s = plazo_s
+        self._parando = Event()
         self._sesiones = sesiones
         self._preguntador = preguntador
 
@@ -49,10 +52,17 @@ class Historico:
         tramos = periodo.tramos(self._dias_por_tramo(nombres, periodo.resolucion))
         ausentes: dict[str, Fuente] = {}
         for n, tramo in enumerate(tramos):
+            if self._parando.is_set():
+                self._sesiones.hacer(lambda s: consultas.devolver(s, encargo))
+                raise Abandonada
             self._avanzar(encargo, 99 * n // len(tramos))
             caidos = {p for p, fuente in ausentes.items() if fuente.estado == EstadoFuente.FALLIDA}
             ausentes |= self._completar_tramo(encargo, lugar, tramo, [p for p in nombres if p not in caidos])
         self._terminar(encargo, lugar, tramos, ausentes)
+
+    def parar(self) -> None:
+        """From now on every consulta is handed back before its next piece, for another worker to go on."""
+        self._parando.set()
 
     def _dias_por_tramo(self, nombres: list[str], resolucion: Resolucion) -> int:
         maximos = [self._preguntador.proveedores[p].dias_por_tramo for p in nombres]
@@ -87,15 +97,19 @@ class Historico:
     def _guardar(self, encargo: Encargo, tramo: Periodo, c: Contestacion) -> None:
         assert c.lectura is not None
         filas = [_fila(m) for m in c.lectura.mediciones]
-        with self._sesiones.transaccion() as s:
+
+        def guardar(s: Session) -> bool:
             if not consultas.renovar(s, encargo):
-                raise Abandonada
+                return False
             respuestas.guardar_respuesta(s, encargo, tramo, fuente_json(c.fuente), filas)
+            return True
+
+        if not self._sesiones.hacer(guardar):
+            raise Abandonada
 
     def _avanzar(self, encargo: Encargo, progreso: int) -> None:
-        with self._sesiones.transaccion() as s:
-            if not consultas.avanzar(s, encargo, progreso):
-                raise Abandonada
+        if not self._sesiones.hacer(lambda s: consultas.avanzar(s, encargo, progreso)):
+            raise Abandonada
 
     def _terminar(self, encargo: Encargo, lugar: Lugar, tramos: list[Periodo], ausentes: dict[str, Fuente]) -> None:
         """Combine every piece from what is stored, and finish, in one transaction fenced by completar."""
@@ -106,10 +120,15 @@ class Historico:
                 filas = cuentas.tramo(tramo, respuestas.respuestas(s, encargo.id, tramo))
                 paquetes.append((len(filas), empacar(filas)))
         resultado = cuentas.resultado(ausentes)
-        with self._sesiones.transaccion() as s:
+
+        def completar(s: Session) -> bool:
             if not consultas.completar(s, encargo, resultado):
-                raise Abandonada
+                return False
             respuestas.guardar_series(s, encargo, paquetes)
+            return True
+
+        if not self._sesiones.hacer(completar):
+            raise Abandonada
         log.info("consulta_completada", fuentes=len(resultado.fuentes), parcial=resultado.parcial)
 
 

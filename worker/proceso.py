@@ -5,14 +5,19 @@ No transaction is open while a provider is asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import structlog
+from redis import Redis
 
 from shared import consultas
+from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
+from shared.cola import anotar_fin
 from shared.db import Sesiones, crear_motor
 from shared.lugares import zona_horaria
 from shared.modelos import CodigoError
@@ -20,12 +25,14 @@ from shared.settings import Settings
 from worker.combinar import TERRENO, a_la_altura, combinar
 from worker.historico import Historico
 from worker.preguntar import Contestacion, Pregunta, Preguntador
-from worker.proveedores.cliente import Cliente
+from worker.proveedores.cliente import Cliente, Lectura
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
 from worker.resultado import Abandonada, Fracaso, fracaso
 
 log = structlog.get_logger()
+
+AVANCE_S = 0.5
 
 
 class Proceso:
@@ -33,19 +40,32 @@ class Proceso:
 
     def __init__(self, settings: Settings, proveedores: dict[str, Cliente] | None = None) -> None:
         self._plazo_s = settings.plazo_tiempo_real_s
+        self._redis = Redis.from_url(settings.url_redis, socket_timeout=2, socket_connect_timeout=1)
         self.sesiones = Sesiones(crear_motor(settings))
+        Avisos(self._redis).vigilar(self.sesiones.fabrica)
         self._preguntador = Preguntador(settings, self.sesiones, proveedores)
         self._geocodificador = OpenMeteo(settings)
         self._historico = Historico(self.sesiones, self._preguntador, settings.plazo_tramo_s)
 
     def procesar(self, consulta_id: int) -> None:
-        with self.sesiones.transaccion() as s:
-            encargo = consultas.tomar(s, consulta_id)
-        if encargo is None:
+        """Work on this consulta, if it still waits."""
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar(s, consulta_id)))
+
+    def procesar_justa(self) -> None:
+        """Work on the historico whose turn it is."""
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar_justa(s, TipoConsulta.HISTORICO)))
+
+    def parar(self) -> None:
+        """The process is about to end: long work is handed back at its next step."""
+        self._historico.parar()
+
+    def _atender(self, encargo: Encargo | None) -> None:
+        if encargo is None:  # cancelled, finished, or another worker was first
             return
-        with structlog.contextvars.bound_contextvars(consulta_id=consulta_id, intento=encargo.intentos):
+        with structlog.contextvars.bound_contextvars(consulta_id=encargo.id, intento=encargo.intentos):
             try:
                 self._trabajar(encargo)
+                anotar_fin(self._redis, encargo.pedido.tipo)
             except Abandonada:
                 log.info("consulta_abandonada")
             except Fracaso as e:
@@ -57,13 +77,13 @@ class Proceso:
             self._historico.trabajar(encargo, lugar)
             return
         resultado = self._tiempo_real(encargo, lugar)
-        with self.sesiones.transaccion() as s:
-            if not consultas.completar(s, encargo, resultado):
-                raise Abandonada
+        if not self.sesiones.hacer(lambda s: consultas.completar(s, encargo, resultado)):
+            raise Abandonada
         log.info("consulta_completada", fuentes=len(resultado.fuentes), parcial=resultado.parcial)
 
     def _tiempo_real(self, encargo: Encargo, lugar: Lugar) -> Resultado:
         campos = campos_de(encargo.pedido.parametros)
+        previas = self._previas(encargo)
         pregunta = Pregunta(
             usuario_id=encargo.usuario_id,
             lugar=lugar,
@@ -71,9 +91,30 @@ class Proceso:
             plazo=monotonic() + self._plazo_s,
             max_edad_s=encargo.pedido.max_edad_s,
         )
-        nombres = self._preguntador.elegidos(encargo.pedido.proveedores)
-        contestaciones = list(self._preguntador.preguntar(pregunta, nombres))
+        ya = {c.fuente.proveedor for c in previas}
+        nombres = [p for p in self._preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
+        contestaciones = [*previas, *self._una_a_una(encargo, pregunta, nombres)]
         return ahora_mismo(contestaciones, campos, lugar.altura_m)
+
+    def _previas(self, encargo: Encargo) -> list[Contestacion]:
+        """What an earlier answer in part already has."""
+        if not encargo.parcial:
+            return []
+        with self.sesiones.transaccion() as s:
+            return [de_fuente(f) for f in consultas.fuentes_previas(s, encargo.id)]
+
+    def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
+        """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
+        ultimo = monotonic()
+        for n, contestacion in enumerate(self._preguntador.preguntar(pregunta, nombres), 1):
+            yield contestacion
+            if n < len(nombres) and monotonic() - ultimo > AVANCE_S:
+                ultimo = monotonic()
+                self._avanzar(encargo, 99 * n // len(nombres))
+
+    def _avanzar(self, encargo: Encargo, progreso: int) -> None:
+        if not self.sesiones.hacer(lambda s: consultas.avanzar(s, encargo, progreso)):
+            raise Abandonada
 
     def _ubicar(self, encargo: Encargo) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
@@ -87,15 +128,22 @@ class Proceso:
             texto = f"No se conoce la ciudad «{ciudad}». Revise el nombre o envíe latitud y longitud."
             raise Fracaso(CodigoError.CIUDAD_DESCONOCIDA, texto, definitivo=True)
         lugar = replace(lugar, zona_horaria=lugar.zona_horaria or zona_horaria(lugar.latitud, lugar.longitud))
-        with self.sesiones.transaccion() as s:
-            if not consultas.ubicar(s, encargo, lugar):
-                raise Abandonada
+        if not self.sesiones.hacer(lambda s: consultas.ubicar(s, encargo, lugar)):
+            raise Abandonada
         return lugar
 
     def _registrar(self, encargo: Encargo, e: Fracaso) -> None:
-        with self.sesiones.transaccion() as s:
-            consultas.registrar_fallo(s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo)
+        self.sesiones.hacer(
+            lambda s: consultas.registrar_fallo(s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo)
+        )
         log.info("consulta_fallida", codigo=e.codigo, definitivo=e.definitivo)
+
+
+def de_fuente(fuente: Fuente) -> Contestacion:
+    """A source of a stored answer, as if it had just answered."""
+    valores: dict[str, Any] = fuente.valores
+    medicion = Medicion(**valores, observado_en=fuente.observado_en, extras=fuente.extras)
+    return Contestacion(replace(fuente, estado=EstadoFuente.USADA, motivo=None), Lectura([medicion]))
 
 
 def ahora_mismo(contestaciones: list[Contestacion], campos: list[str], altura_m: float | None = None) -> Resultado:

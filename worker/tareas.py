@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
+from celery import signals
 
 from shared import consultas
 from shared.clima import TipoConsulta
@@ -18,26 +21,35 @@ timbre = Timbre(app)
 
 
 @app.task(name=PROCESAR)
-def procesar_consulta(consulta_id: int) -> None:
-    proceso.procesar(consulta_id)
+def procesar_consulta(consulta_id: int, cola: str) -> None:
+    if cola == TipoConsulta.HISTORICO:
+        proceso.procesar_justa()  # the doorbell says that there is work; whose turn it is, the table
+    else:
+        proceso.procesar(consulta_id)
+
+
+@signals.worker_shutting_down.connect
+def _parar(**_: Any) -> None:
+    proceso.parar()
 
 
 @app.task(name="tocar")
 def tocar() -> None:
     """Ring for pendiente consultas whose doorbell was lost, or whose wait is over, while the queue has room."""
     for tipo in TipoConsulta:
-        hueco = timbre.hueco(tipo)
-        if hueco:
-            with proceso.sesiones.transaccion() as s:
-                ids = consultas.por_tocar(s, tipo, hueco)
-            for consulta_id in ids:
-                timbre.tocar(consulta_id, tipo)
+        _tocar_cola(tipo)
 
 
 @app.task(name="rescatar")
 def rescatar() -> None:
     """Take back the consultas of workers that died."""
-    with proceso.sesiones.transaccion() as s:
-        ids = consultas.rescatar(s)
+    ids = proceso.sesiones.hacer(consultas.rescatar)
     if ids:
         log.warning("consultas_rescatadas", consultas=ids)
+
+
+def _tocar_cola(tipo: TipoConsulta) -> None:
+    hueco = timbre.hueco(tipo)
+    if hueco:
+        for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, tipo, hueco)):
+            timbre.tocar(consulta_id, tipo)

@@ -27,6 +27,7 @@ from shared.modelos import Rol
 from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
+HILOS_API = "200"  # each waiting client (esperar, eventos) holds one, and little else
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 

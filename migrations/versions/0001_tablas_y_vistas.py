@@ -185,6 +185,8 @@ def upgrade() -> None:
     op.create_index("ix_consultas_estado", "consultas", ["estado", "tocar_en"])
     op.create_index("ix_consultas_lote_id", "consultas", ["lote_id"])
     op.create_index("ix_consultas_lugar", "consultas", ["latitud", "longitud"])
+    op.create_index("ix_consultas_justa", "consultas", ["estado", "tipo_consulta", "usuario_id", "id"])
+    op.create_index("ix_consultas_activas", "consultas", ["usuario_id", "estado"])
     op.create_index("ix_consultas_programacion_id", "consultas", ["programacion_id"])
     op.create_index("ix_consultas_tipo_consulta", "consultas", ["tipo_consulta"])
     op.create_index("ix_consultas_usuario", "consultas", ["usuario_id", "id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -212,6 +213,67 @@ def test_la_misma_clave_es_la_misma_consulta(s: Session) -> None:
     assert (segunda.id, repetida) == (primera.id, True)
     with pytest.raises(consultas.ClaveReutilizada):
         consultas.crear(s, primera.usuario_id, HOY, max_activas=100, clave="k", huella="otra")
+
+
+def test_cancelar_vale_pendiente_y_procesando_y_una_sola_vez(s: Session) -> None:
+    encargo, esperando = tomada(s), crear(s)
+    for consulta_id in (encargo.id, esperando.id):
+        assert consultas.cancelar(s, consulta_id)
+        c = leida(s, consulta_id)
+        assert (c.estado, c.codigo_error) == (Estado.ERROR, CodigoError.CANCELADA)
+        assert not consultas.cancelar(s, consulta_id)
+    assert not consultas.avanzar(s, encargo, 50)
+    assert not consultas.completar(s, encargo, RESULTADO)
+    assert consultas.tomar(s, esperando.id) is None
+
+
+def test_reintentar_vale_en_error_y_en_lo_parcial_y_renueva_los_intentos(s: Session) -> None:
+    fallida, parcial, entera = tomada(s), tomada(s), tomada(s)
+    consultas.registrar_fallo(s, fallida, CodigoError.PROVEEDORES_FALLARON, "x", definitivo=True)
+    consultas.completar(s, parcial, replace(RESULTADO, parcial=True))
+    consultas.completar(s, entera, RESULTADO)
+    assert consultas.reintentar(s, fallida.id)
+    assert consultas.reintentar(s, parcial.id)
+    assert not consultas.reintentar(s, entera.id)
+    c = leida(s, fallida.id)
+    assert (c.estado, c.intentos, c.codigo_error, c.mensaje_error) == (Estado.PENDIENTE, 0, None, None)
+    otra_vez = consultas.tomar(s, parcial.id)
+    assert otra_vez is not None
+    assert otra_vez.parcial
+    assert consultas.completar(s, otra_vez, RESULTADO)
+    assert s.scalar(select(func.count()).where(DatosClima.consulta_id == parcial.id)) == 1
+
+
+def test_devolver_no_gasta_un_intento(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.devolver(s, encargo)
+    c = leida(s, encargo.id)
+    assert (c.estado, c.intentos) == (Estado.PENDIENTE, 0)
+    assert consultas.tomar(s, encargo.id) is not None
+
+
+def test_en_historico_sirve_antes_a_quien_tiene_menos_en_mano(s: Session) -> None:
+    """Two hundred of one user, then one of another: the one is not the last."""
+    muchas = [crear(s, MES).id for _ in range(5)]
+    beto = usuarios.crear(s, username="beto", email="beto@b.co", password="x" * 8, rounds=4).id
+    una = consultas.crear(s, beto, MES, max_activas=100)[0].id
+    servidas = [encargo.id for _ in range(7) if (encargo := consultas.tomar_justa(s, TipoConsulta.HISTORICO))]
+    assert servidas[:3] == [muchas[0], una, muchas[1]]
+    assert sorted(servidas) == [*muchas, una]
+
+
+def test_la_posicion_cuenta_lo_que_espera_delante(s: Session) -> None:
+    primera, segunda = crear(s), crear(s)
+    assert [consultas.posicion(s, c) for c in (primera, segunda)] == [1, 2]
+    consultas.tomar(s, primera.id)
+    assert consultas.posicion(s, leida(s, segunda.id)) == 1
+    assert consultas.posicion(s, leida(s, primera.id)) is None
+
+
+def test_la_instalacion_admite_un_maximo_de_pendientes(s: Session) -> None:
+    c = crear(s)
+    with pytest.raises(consultas.Saturada):
+        consultas.crear(s, c.usuario_id, HOY, max_activas=100, max_pendientes=1)
 
 
 def test_hay_un_maximo_de_consultas_sin_terminar(s: Session) -> None:

@@ -1,0 +1,74 @@
+"""Waiting for a consulta to change: long poll and Server-Sent Events.
+
+A waiting client holds a thread and nothing else: no database connection, and no query until shared/cambios.py wakes
+it (or MIRAR_CADA_S have passed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import orjson
+from flask import current_app
+
+from api.base import db, sesion
+from api.esquemas import ConsultaSalida
+from shared import consultas
+from shared.cambios import MIRAR_CADA_S, Escucha
+from shared.db import Sesiones
+from shared.modelos import Consulta
+
+MAXIMA_S = 30
+LATIDO_S = 15.0
+ESQUEMA = ConsultaSalida()
+
+
+def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> None:
+    """Return when cumple(version, ended) holds for the consulta, or after `segundos`."""
+    escucha: Escucha = current_app.extensions["escucha"]
+    hasta = monotonic() + segundos
+    suceso = escucha.apuntar(consulta_id)
+    try:
+        while (queda := hasta - monotonic()) > 0:
+            suceso.clear()
+            visto = consultas.version(sesion(), consulta_id)
+            db.session.remove()  # nothing is held while waiting
+            if visto is None or cumple(*visto):
+                return
+            suceso.wait(min(queda, MIRAR_CADA_S))
+    finally:
+        escucha.borrar(consulta_id, suceso)
+
+
+def eventos(sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int) -> Iterator[bytes]:
+    """Server-Sent Events: the consulta each time its version passes `desde`, until it ends.
+
+    Changes that follow each other faster than they can be sent arrive as the last of them.
+    """
+    suceso = escucha.apuntar(consulta_id)
+    latido = monotonic() + LATIDO_S
+    try:
+        yield b"retry: 2000\n\n"
+        while True:
+            suceso.clear()
+            with sesiones.transaccion() as s:
+                consulta = consultas.leer(s, consulta_id)
+            if consulta is None:
+                return
+            if consulta.version > desde:
+                desde = consulta.version
+                yield _evento(consulta)
+                latido = monotonic() + LATIDO_S
+            if consulta.estado.final:
+                return
+            if monotonic() > latido:
+                yield b": sigue\n\n"
+                latido = monotonic() + LATIDO_S
+            suceso.wait(MIRAR_CADA_S)
+    finally:
+        escucha.borrar(consulta_id, suceso)
+
+
+def _evento(consulta: Consulta) -> bytes:
+    return b"id: %d\nevent: consulta\ndata: %s\n\n" % (consulta.version, orjson.dumps(ESQUEMA.dump(consulta)))
