@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo up test lint format lock clean
+.PHONY: help demo up test bench chaos lint format lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,14 @@ up: $(VENV)/local ## The whole stack at http://127.0.0.1:5000 until Ctrl-C (ARGS
 test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that the run starts itself
 	sh tests/servidores.sh
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/test ## Measure, as ratios within one run: 300 clients waiting, and consultas per second
+	sh tests/servidores.sh
+	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(VENV)/test ## Every fault under load on real servers; ends with a table of what was lost (nothing)
+	sh tests/servidores.sh
+	$(BIN)/python -m tests.caos $(ARGS)
 
 lint: $(VENV)/test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -83,7 +83,7 @@ def _extensiones(app: Flask, settings: Settings) -> None:
         cerradura=Cerradura(settings.bcrypt_rounds),
         redis=cliente_redis,
         escucha=Escucha(lambda: redis.Redis.from_url(settings.url_redis, socket_connect_timeout=1)),
-        limites=Limites(cliente_redis, settings.url_limites),
+        limites=Limites(cliente_redis, settings.url_limites, settings.openmeteo_presupuesto),
     )
     db.init_app(app)
     with app.app_context():

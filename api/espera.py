@@ -1,7 +1,7 @@
 """Waiting for a consulta to change: long poll and Server-Sent Events.
 
 A waiting client holds a thread and nothing else: no database connection, and no query until shared/cambios.py wakes
-it (or MIRAR_CADA_S have passed).
+it (or some seconds have passed).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask import current_app
 from api.base import db, sesion
 from api.esquemas import ConsultaSalida
 from shared import consultas
-from shared.cambios import MIRAR_CADA_S, Escucha
+from shared.cambios import Escucha, hasta_mirar_s
 from shared.db import Sesiones
 from shared.modelos import Consulta
 
@@ -36,7 +36,7 @@ def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: flo
             db.session.remove()  # nothing is held while waiting
             if visto is None or cumple(*visto):
                 return
-            suceso.wait(min(queda, MIRAR_CADA_S))
+            suceso.wait(min(queda, hasta_mirar_s()))
     finally:
         escucha.borrar(consulta_id, suceso)
 
@@ -65,7 +65,7 @@ def eventos(sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int) 
             if monotonic() > latido:
                 yield b": sigue\n\n"
                 latido = monotonic() + LATIDO_S
-            suceso.wait(MIRAR_CADA_S)
+            suceso.wait(hasta_mirar_s())
     finally:
         escucha.borrar(consulta_id, suceso)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from random import uniform
 from threading import Event, Lock, Thread
 from time import monotonic, sleep
 from typing import Any
@@ -23,13 +24,18 @@ from shared.cola import PREFIJO, SILENCIO_S
 log = structlog.get_logger()
 
 CANAL = f"{PREFIJO}cambios"
-MIRAR_CADA_S = 5.0  # how long a lost message may cost
+MIRAR_CADA_S = 5.0  # about how long a lost message may cost
 CLAVE = "consultas_cambiadas"  # in Session.info
 
 
 def cambio(s: Session, consulta_id: int) -> None:
     """Note that this transaction changes a consulta; Avisos tells so once it is committed."""
     s.info.setdefault(CLAVE, set()).add(consulta_id)
+
+
+def hasta_mirar_s() -> float:
+    """Seconds to wait before looking unasked; never the same, so that those who came together do not look together."""
+    return uniform(0.6, 1.4) * MIRAR_CADA_S
 
 
 class Avisos:

@@ -43,6 +43,7 @@ SIGUIENTE_TOQUE_S = 10
 ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 60}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
 ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 60
+APLAZAR_S, PACIENCIA_S = 15, 900  # for room in our own call budgets
 PRECIPITACION_MAXIMA_MM = 9999.99
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
@@ -276,6 +277,15 @@ def reintentar(s: Session, consulta_id: int) -> bool:
     }
     return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
         s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, Consulta.parcial.is_(True), **cambios
+    )
+
+
+def aplazar(s: Session, encargo: Encargo, mensaje: str) -> bool:
+    """Back to pendiente without spending an attempt, as long as it is not older than PACIENCIA_S; then to error."""
+    mia = Consulta.turno == encargo.turno
+    joven = Consulta.creada_en > ahora(-PACIENCIA_S)
+    return _a_pendiente(s, encargo.id, APLAZAR_S, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
+        s, encargo.id, Estado.PROCESANDO, CodigoError.CUOTA_AGOTADA, f"Se agotó la cuota. {mensaje}", mia
     )
 
 

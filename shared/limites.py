@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from time import monotonic, sleep, time
 from types import MappingProxyType
@@ -62,12 +62,21 @@ class Salud:
 
 
 class Limites:
-    """Counters of one installation. A provider without a budget may be asked without limit."""
+    """Counters of one installation. A provider without a budget may be asked without limit.
+
+    de_openmeteo: its windows, where a contract says others than the public ones.
+    """
 
     def __init__(
-        self, redis: Redis, url_limites: str, presupuestos: Mapping[str, Presupuesto] = MappingProxyType(PRESUPUESTOS)
+        self,
+        redis: Redis,
+        url_limites: str,
+        de_openmeteo: str | None = None,
+        presupuestos: Mapping[str, Presupuesto] = MappingProxyType(PRESUPUESTOS),
     ) -> None:
         self._redis = redis
+        if de_openmeteo is not None:
+            presupuestos = {**presupuestos, "openmeteo": replace(presupuestos["openmeteo"], ventanas=de_openmeteo)}
         self._presupuestos = presupuestos
         self._ventanas: dict[str, list[RateLimitItem]] = {p: parse_many(v.ventanas) for p, v in presupuestos.items()}
         almacen = RedisStorage(url_limites, key_prefix=f"{PREFIJO}presupuesto", socket_timeout=2)

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     ideam_app_token: SecretStr = Vacio
     openweather_url: Url = "https://api.openweathermap.org"
     openmeteo_url: Url = "https://api.open-meteo.com"
+    openmeteo_presupuesto: str = "600/minute;5000/hour;10000/day"
     openmeteo_archive_url: Url = "https://archive-api.open-meteo.com"
     openmeteo_air_url: Url = "https://air-quality-api.open-meteo.com"
     openmeteo_geocoding_url: Url = "https://geocoding-api.open-meteo.com"

@@ -9,7 +9,7 @@ from shared.cifrado import Cifrador, Ilegible
 from shared.db import Sesiones
 from shared.settings import Settings
 from worker.proveedores.cliente import Clave
-from worker.proveedores.http import Omitida
+from worker.proveedores.http import Causa, Omitida
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class Claves:
             with self._sesiones.transaccion() as s:
                 quedaba = api_keys.reservar(s, clave.id)
             if not quedaba:
-                raise Omitida(CUOTA)
+                raise Omitida(CUOTA, Causa.CUOTA)
 
     def rechazada(self, clave: Clave | None) -> str:
         """Note that the provider refused the key; the reason to show."""

@@ -84,15 +84,15 @@ class Historico:
             periodo=tramo,
             max_edad_s=encargo.pedido.max_edad_s,
         )
-        ausentes = {}
+        ausentes = []
         for c in self._preguntador.preguntar(pregunta, faltan):
             if c.lectura is None:
-                ausentes[c.fuente.proveedor] = c.fuente
+                ausentes.append(c)
             else:
                 self._guardar(encargo, tramo, c)
         if not hechas and len(ausentes) == len(faltan):
-            raise fracaso(list(ausentes.values()))
-        return ausentes
+            raise fracaso(ausentes)
+        return {c.fuente.proveedor: c.fuente for c in ausentes}
 
     def _guardar(self, encargo: Encargo, tramo: Periodo, c: Contestacion) -> None:
         assert c.lectura is not None

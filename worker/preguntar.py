@@ -20,7 +20,7 @@ from worker.claves import Claves
 from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave_de
 from worker.proveedores import crear_proveedores
 from worker.proveedores.cliente import Clave, Cliente, Lectura, Peticion
-from worker.proveedores.http import ErrorProveedor, Esperas, Http, Omitida, crear_sesion
+from worker.proveedores.http import Causa, ErrorProveedor, Esperas, Http, Omitida, crear_sesion
 
 log = structlog.get_logger()
 
@@ -50,10 +50,11 @@ class Pregunta:
 
 @dataclass(frozen=True, slots=True)
 class Contestacion:
-    """One provider's part: what users see of it, and its data when it has any."""
+    """One provider's part: what users see of it, its data when it has any, and why it was omitted if it was."""
 
     fuente: Fuente
     lectura: Lectura | None = None
+    causa: Causa | None = None
 
 
 class Preguntador:
@@ -64,7 +65,7 @@ class Preguntador:
     ) -> None:
         self.proveedores = crear_proveedores(settings) if proveedores is None else proveedores
         redis = Redis.from_url(settings.url_redis, socket_timeout=2, socket_connect_timeout=1)
-        self._limites = Limites(redis, settings.url_limites)
+        self._limites = Limites(redis, settings.url_limites, settings.openmeteo_presupuesto)
         self._compartidor = Compartidor(redis)
         self._claves = Claves(settings, sesiones)
         self._esperas = Esperas(settings.espera_conexion_s, settings.espera_lectura_s)
@@ -97,7 +98,7 @@ class Preguntador:
             propia = clave is not None and clave.id is not None
             with self._limites.en_vuelo(nombre, plazo) as dentro:
                 if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia):
-                    raise Omitida(PRESUPUESTO)
+                    raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
                 yield
 
         return Http(self._sesion, self._esperas, plazo, permiso)
@@ -107,7 +108,7 @@ class Preguntador:
         try:
             compartida = self._compartida(nombre, pregunta)
         except Omitida as e:
-            return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo))
+            return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo), causa=e.causa)
         except ErrorProveedor as e:
             return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
         lectura = compartida.lectura
@@ -127,7 +128,7 @@ class Preguntador:
     def _llamar(self, nombre: str, pregunta: Pregunta, clave: Clave | None) -> tuple[Lectura, bool]:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
         if not self._limites.permite(nombre):
-            raise Omitida(CIRCUITO)
+            raise Omitida(CIRCUITO, Causa.CIRCUITO)
         self._claves.reservar(clave)
         http = self.http(nombre, pregunta.plazo, clave)
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)

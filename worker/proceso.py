@@ -28,7 +28,7 @@ from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.proveedores.cliente import Cliente, Lectura
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
-from worker.resultado import Abandonada, Fracaso, fracaso
+from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
 
 log = structlog.get_logger()
 
@@ -68,6 +68,9 @@ class Proceso:
                 anotar_fin(self._redis, encargo.pedido.tipo)
             except Abandonada:
                 log.info("consulta_abandonada")
+            except Aplazada as e:
+                self.sesiones.hacer(lambda s, m=e.mensaje: consultas.aplazar(s, encargo, m))  # type: ignore[misc]
+                log.info("consulta_aplazada")
             except Fracaso as e:
                 self._registrar(encargo, e)
 
@@ -161,7 +164,7 @@ def ahora_mismo(contestaciones: list[Contestacion], campos: list[str], altura_m:
         if c.lectura
     }
     if not mediciones:
-        raise fracaso([c.fuente for c in contestaciones])
+        raise fracaso(contestaciones)
     comparables = [c for c in campos if c not in ("temperatura_min", "temperatura_max")]
     valores, dispersion, descartes = combinar(mediciones, comparables)
     for extremo in ("min", "max"):

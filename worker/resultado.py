@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from shared.catalogo import titulo
-from shared.clima import EstadoFuente, Fuente
+from shared.clima import EstadoFuente
 from shared.modelos import CodigoError
+from worker.preguntar import Contestacion
+from worker.proveedores.http import Causa
 
 
 class Abandonada(Exception):
     """The consulta was cancelled, or its lease lost to another worker: stop, write nothing."""
+
+
+class Aplazada(Exception):
+    """Nobody may be asked right now, by our own budget: later, without spending an attempt. mensaje: Spanish."""
+
+    def __init__(self, mensaje: str) -> None:
+        super().__init__(mensaje)
+        self.mensaje = mensaje
 
 
 class Fracaso(Exception):
@@ -21,9 +31,14 @@ class Fracaso(Exception):
         self.definitivo = definitivo
 
 
-def fracaso(fuentes: list[Fuente]) -> Fracaso:
-    """Why nothing is usable: nobody could help (final), or those who could failed (worth another try)."""
-    frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in sorted(fuentes, key=lambda f: f.proveedor))
-    if all(f.estado == EstadoFuente.OMITIDA for f in fuentes):
-        return Fracaso(CodigoError.SIN_PROVEEDORES, f"Ningún proveedor pudo ayudar. {frases}".strip(), definitivo=True)
-    return Fracaso(CodigoError.PROVEEDORES_FALLARON, f"Los proveedores fallaron. {frases}")
+def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
+    """Why nothing is usable: nobody could help (final), those who could failed (worth another try), or not yet."""
+    fuentes = sorted((c.fuente for c in contestaciones), key=lambda f: f.proveedor)
+    frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in fuentes)
+    causas = {c.causa for c in contestaciones if c.fuente.estado == EstadoFuente.OMITIDA}
+    if any(f.estado == EstadoFuente.FALLIDA for f in fuentes) or Causa.CIRCUITO in causas:
+        return Fracaso(CodigoError.PROVEEDORES_FALLARON, f"Los proveedores fallaron. {frases}")
+    if Causa.PRESUPUESTO in causas:
+        return Aplazada(frases)
+    codigo = CodigoError.CUOTA_AGOTADA if Causa.CUOTA in causas else CodigoError.SIN_PROVEEDORES
+    return Fracaso(codigo, f"Ningún proveedor pudo ayudar. {frases}".strip(), definitivo=True)

@@ -152,7 +152,7 @@ def _api(o: Opciones) -> Servicio:
         "-w",
         "2",
         "--threads",
-        "16",
+        HILOS_API,
     ]
     tiempos = ["--graceful-timeout", "10", "--log-level", "warning"]
     return Servicio("api", [*orden, *tiempos, "api:create_app()"], _responde(f"http://127.0.0.1:{o.puerto}/health"))

@@ -244,6 +244,18 @@ def test_reintentar_vale_en_error_y_en_lo_parcial_y_renueva_los_intentos(s: Sess
     assert s.scalar(select(func.count()).where(DatosClima.consulta_id == parcial.id)) == 1
 
 
+def test_aplazar_no_gasta_un_intento_pero_no_es_para_siempre(s: Session) -> None:
+    encargo = tomada(s)
+    assert consultas.aplazar(s, encargo, "Open-Meteo: sin presupuesto.")
+    assert (leida(s, encargo.id).estado, leida(s, encargo.id).intentos) == (Estado.PENDIENTE, 0)
+    adelantar(s, encargo.id)
+    s.execute(update(Consulta).values(creada_en=ahora(-consultas.PACIENCIA_S - 1)))
+    otra_vez = consultas.tomar(s, encargo.id)
+    assert otra_vez is not None
+    assert consultas.aplazar(s, otra_vez, "Open-Meteo: sin presupuesto.")
+    assert leida(s, encargo.id).codigo_error == CodigoError.CUOTA_AGOTADA
+
+
 def test_devolver_no_gasta_un_intento(s: Session) -> None:
     encargo = tomada(s)
     assert consultas.devolver(s, encargo)

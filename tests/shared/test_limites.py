@@ -23,7 +23,7 @@ CORTO = {
 @pytest.fixture
 def lim(servidor_redis: Redis) -> Iterator[Limites]:
     cliente = Cliente.from_url(servidor_redis.url)
-    yield Limites(cliente, servidor_redis.url, CORTO)
+    yield Limites(cliente, servidor_redis.url, presupuestos=CORTO)
     cliente.flushdb()
     cliente.close()
 
@@ -120,7 +120,7 @@ def test_sin_lugar_antes_del_plazo_se_dice_que_no(lim: Limites) -> None:
 
 
 def test_con_redis_caido_todo_se_permite() -> None:
-    caido = Limites(Cliente(port=1, socket_connect_timeout=0.2), "redis://127.0.0.1:1/0", CORTO)
+    caido = Limites(Cliente(port=1, socket_connect_timeout=0.2), "redis://127.0.0.1:1/0", presupuestos=CORTO)
     assert caido.permite("openmeteo")
     assert caido.gastar("openmeteo", 100)
     caido.anotar("openmeteo", bien=False, latencia_ms=1)

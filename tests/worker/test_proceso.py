@@ -18,7 +18,7 @@ from shared.settings import Settings
 from tests.api.ayuda import entrar
 from worker.proceso import Proceso
 from worker.proveedores.cliente import Cliente, Lectura, Peticion
-from worker.proveedores.http import ErrorProveedor, Omitida
+from worker.proveedores.http import Causa, ErrorProveedor, Omitida
 
 LUGAR = Lugar(0.0, 0.0, nombre="Isla Nula", zona_horaria="Etc/UTC")
 AYER = datetime.now(UTC).date() - timedelta(days=1)
@@ -167,6 +167,72 @@ def test_si_nadie_puede_ayudar_termina_en_sin_proveedores(con: Hacer) -> None:
     consulta, _ = ahora(proceso)
     assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.SIN_PROVEEDORES)
     assert "SIATA: fuera del valle de Aburrá." in (consulta.mensaje_error or "")
+
+
+@pytest.mark.parametrize(
+    ("causa", "estado", "codigo"),
+    [
+        (Causa.CUOTA, Estado.ERROR, CodigoError.CUOTA_AGOTADA),
+        (Causa.PERMANENTE, Estado.ERROR, CodigoError.SIN_PROVEEDORES),
+        (Causa.PRESUPUESTO, Estado.PENDIENTE, None),
+        (Causa.CIRCUITO, Estado.PENDIENTE, None),
+    ],
+)
+def test_lo_que_pasara_se_espera_y_lo_que_no_termina(
+    con: Hacer, causa: Causa, estado: Estado, codigo: CodigoError | None
+) -> None:
+    proceso = con(openmeteo=falla(Omitida("no puede", causa)))
+    consulta, _ = ahora(proceso)
+    assert (consulta.estado, consulta.codigo_error) == (estado, codigo)
+    assert consulta.intentos == (0 if causa == Causa.PRESUPUESTO else 1)
+
+
+def test_reintentar_lo_parcial_pregunta_solo_a_quien_fallo(con: Hacer) -> None:
+    roto = [True]
+
+    def a_veces(_: Periodo | None) -> list[Medicion]:
+        if roto[0]:
+            raise ErrorProveedor("respondió 400")
+        return [Medicion(temperatura=24.0)]
+
+    bueno, flojo = dice(temperatura=20.0), Doble(a_veces)
+    proceso = con(openmeteo=bueno, meteoblue=flojo)
+    consulta, _ = ahora(proceso, max_edad_s=0)
+    assert consulta.parcial
+    roto[0] = False
+    with proceso.sesiones.transaccion() as s:
+        assert consultas.reintentar(s, consulta.id)
+    proceso.procesar(consulta.id)
+    consulta, datos = fin(proceso, consulta.id)
+    assert (bueno.veces, flojo.veces) == (1, 2)
+    assert not consulta.parcial
+    assert datos is not None
+    assert datos.temperatura_promedio == 22
+
+
+def test_cancelada_a_medias_no_se_completa(con: Hacer) -> None:
+    proceso = con()
+    consulta_id = crear(proceso)
+
+    def cancelar(_: Periodo | None) -> list[Medicion]:
+        with proceso.sesiones.transaccion() as s:
+            assert consultas.cancelar(s, consulta_id)
+        return [Medicion(temperatura=1.0)]
+
+    otro = con(openmeteo=Doble(cancelar))
+    otro.procesar(consulta_id)
+    consulta, datos = fin(proceso, consulta_id)
+    assert (consulta.codigo_error, datos) == (CodigoError.CANCELADA, None)
+
+
+def test_al_parar_un_historico_se_devuelve_para_que_siga_otro(con: Hacer) -> None:
+    doble = Doble(dias)
+    proceso = con(openmeteo=doble)
+    consulta_id = crear(proceso, Periodo(date(2024, 1, 1), date(2025, 12, 31), Resolucion.DIARIA))
+    proceso.parar()
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.intentos, doble.veces) == (Estado.PENDIENTE, 0, 0)
 
 
 def test_si_todos_fallan_se_intenta_otra_vez_mas_tarde(con: Hacer) -> None:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,12 +59,25 @@ class ErrorProveedor(Exception):
         self.cuerpo = cuerpo
 
 
-class Omitida(Exception):
-    """The provider cannot help here (no key, outside its area, no such data). Not a failure. motivo: Spanish."""
+class Causa(Enum):
+    """Why a provider was left out."""
 
-    def __init__(self, motivo: str) -> None:
+    PERMANENTE = auto()  # it will not help this consulta
+    CIRCUITO = auto()  # it has been failing and rests
+    PRESUPUESTO = auto()  # we have asked it too much for now
+    CUOTA = auto()  # the user's key is spent for today
+
+
+class Omitida(Exception):
+    """The provider cannot help here (no key, outside its area, no such data). Not a failure. motivo: Spanish.
+
+    causa: whether it could help later.
+    """
+
+    def __init__(self, motivo: str, causa: Causa = Causa.PERMANENTE) -> None:
         super().__init__(motivo)
         self.motivo = motivo
+        self.causa = causa
 
 
 @dataclass(frozen=True, slots=True)

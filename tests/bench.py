@@ -1,0 +1,199 @@
+"""`make bench`: what is claimed in numbers, measured on real servers in one run, as ratios where machines are noisy.
+
+1. Waiting clients: latency of GET /api/auth/me on one API process, alone and beside 300 clients that wait.
+2. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Thread
+from time import monotonic, perf_counter
+
+import psutil
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from deploy.laboratorio.cli import variables
+from deploy.local.pila import generar_secretos
+from shared import esquema
+from shared.db import crear_motor
+from tests.conftest import hacer_settings
+from tests.pila import Persona, entorno_limpio, pila
+from tests.servidores import MariaDB, Redis, esperar, puerto_libre
+
+ESPERAN = 300
+PETICIONES = 300
+CONSULTAS = 400
+consola = Console()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="cg-", dir="/tmp", ignore_cleanup_errors=True) as nombre:
+        carpeta = Path(nombre)
+        mariadb, redis = MariaDB(_sub(carpeta, "m")), Redis(_sub(carpeta, "r"))
+        try:
+            mariadb.instalar()
+            mariadb.arrancar()
+            redis.arrancar()
+            _esperas(mariadb, redis)
+            _caudal(carpeta, mariadb, redis)
+        finally:
+            redis.parar()
+            mariadb.parar()
+
+
+def _sub(carpeta: Path, nombre: str) -> Path:
+    (carpeta / nombre).mkdir()
+    return carpeta / nombre
+
+
+def _esperas(mariadb: MariaDB, redis: Redis) -> None:
+    tabla = Table(title=f"{ESPERAN} clients waiting on one API process (no worker runs: nothing changes)")
+    for titulo in ("", "p50 ms", "p95 ms", "queries/s", "RSS MiB", "threads"):
+        tabla.add_column(titulo, justify="right")
+    base = mariadb.crear_base("cg_bench_esperas")
+    motor = crear_motor(hacer_settings(base, redis.url))
+    esquema.subir(motor)
+    motor.dispose()
+    with _api(base, redis.url) as (url, proceso):
+        ana = Persona(url, "ana")
+        alone = _fila(tabla, "alone", ana, proceso, mariadb)
+        r = ana.http.post(f"{url}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=10)
+        with _esperando(ana, url + r.json()["enlaces"]["self"]):
+            waiting = _fila(tabla, f"beside {ESPERAN}", ana, proceso, mariadb)
+    consola.print(tabla)
+    consola.print(f"p50 beside the waiting ones / alone: {waiting / alone:.2f}\n")
+
+
+@contextmanager
+def _api(base: str, redis: str) -> Iterator[tuple[str, psutil.Process]]:
+    puerto = puerto_libre()
+    entorno = entorno_limpio(
+        FLASK_ENV="testing", BCRYPT_ROUNDS="4", DATABASE_URL=base, REDIS_URL=redis, **generar_secretos()
+    )
+    orden = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{puerto}", "-k", "gthread", "-w", "1"]
+    hilos = ["--threads", str(ESPERAN + 50), "--log-level", "warning", "api:create_app()"]
+    api = subprocess.Popen([*orden, *hilos], env=entorno, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{puerto}"
+        esperar(lambda: requests.get(f"{url}/health", timeout=2).ok, "the API starting")
+        yield url, psutil.Process(api.pid).children()[0]
+    finally:
+        api.terminate()
+        api.wait(40)
+
+
+@contextmanager
+def _esperando(ana: Persona, donde: str) -> Iterator[None]:
+    """Half of them in a long poll that is renewed, half listening to events."""
+    seguir = [True]
+
+    def uno(n: int) -> None:
+        with requests.Session() as http, suppress(requests.RequestException):
+            http.headers.update(ana.http.headers)
+            while seguir[0]:
+                if n % 2:
+                    http.get(f"{donde}?esperar=20", timeout=40)
+                else:
+                    with http.get(f"{donde}/eventos", stream=True, timeout=20) as flujo:
+                        for _ in flujo.iter_lines():
+                            if not seguir[0]:
+                                return
+
+    hilos = [Thread(target=uno, args=(n,), daemon=True) for n in range(ESPERAN)]
+    for hilo in hilos:
+        hilo.start()
+    _pausa(8)
+    yield
+    seguir[0] = False
+    ana.http.post(f"{donde}/cancelar", timeout=10)  # ends every wait at once
+    for hilo in hilos:
+        hilo.join(30)
+
+
+def _fila(tabla: Table, titulo: str, ana: Persona, proceso: psutil.Process, mariadb: MariaDB) -> float:
+    antes, empezo = _preguntas(mariadb), monotonic()
+    _pausa(10)
+    por_s = (_preguntas(mariadb) - antes) / (monotonic() - empezo)
+    tiempos = [_ms(ana) for _ in range(PETICIONES)]
+    memoria = proceso.memory_info().rss / 2**20
+    p50, p95 = median(tiempos), quantiles(tiempos, n=20)[-1]
+    tabla.add_row(titulo, f"{p50:.1f}", f"{p95:.1f}", f"{por_s:.1f}", f"{memoria:.0f}", str(proceso.num_threads()))
+    return p50
+
+
+def _ms(ana: Persona) -> float:
+    empezo = perf_counter()
+    assert ana.http.get(f"{ana.base}/api/auth/me", timeout=30).ok
+    return (perf_counter() - empezo) * 1000
+
+
+def _preguntas(mariadb: MariaDB) -> int:
+    return int(str(mariadb.ejecutar("SHOW GLOBAL STATUS LIKE 'Com_select'")[0][1]))
+
+
+def _pausa(segundos: float) -> None:
+    hasta = monotonic() + segundos
+    esperar(lambda: monotonic() > hasta, "time passing", segundos + 5)
+
+
+def _caudal(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
+    puerto = puerto_libre()
+    lab = subprocess.Popen(
+        [sys.executable, "-m", "deploy.laboratorio", "--puerto", str(puerto)], stdout=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{puerto}"
+        esperar(lambda: requests.get(f"{url}/_laboratorio/salud", timeout=2).ok, "the laboratory starting")
+        ritmos = [_consultas_por_s(carpeta, mariadb, redis, url, n) for n in (1, 2)]
+    finally:
+        lab.terminate()
+        lab.wait(20)
+    consola.print(f"consultas/s through the whole stack, laboratory and servers on this machine: {ritmos[0]:.1f} with")
+    consola.print(f"one worker process per queue, {ritmos[1]:.1f} with two (ratio {ritmos[1] / ritmos[0]:.2f})")
+
+
+def _consultas_por_s(carpeta: Path, mariadb: MariaDB, redis: Redis, laboratorio: str, trabajadores: int) -> float:
+    base = mariadb.crear_base(f"cg_bench_{trabajadores}")
+    entorno = {
+        "DATABASE_URL": base,
+        "REDIS_URL": redis.url,
+        "BCRYPT_ROUNDS": "4",
+        "MAX_ACTIVAS": "10000",
+        "OPENMETEO_PRESUPUESTO": "1000000/day",
+    }
+    with pila(
+        carpeta / f"p{trabajadores}", "--trabajadores", str(trabajadores), **entorno, **variables(laboratorio)
+    ) as p:
+        ana = Persona(p.base, "ana")
+
+        def enviar(n: int) -> None:
+            cuerpo = {"latitud": round(4 + n / 500, 4), "longitud": -75, "proveedores": ["openmeteo"]}
+            assert ana.http.post(f"{p.base}/api/consultas/tiempo-real", json=cuerpo, timeout=30).status_code == 202
+
+        empezo = monotonic()
+        with ThreadPoolExecutor(8) as hilos:
+            list(hilos.map(enviar, range(CONSULTAS)))
+        esperar(lambda: _acabadas(ana) == CONSULTAS, "all consultas ending", 180)
+        return CONSULTAS / (monotonic() - empezo)
+
+
+def _acabadas(ana: Persona) -> int:
+    cuentas = [
+        ana.http.get(f"{ana.base}/api/consultas/mis-consultas?per_page=1&estado={e}", timeout=30).json()["total"]
+        for e in ("completada", "error")
+    ]
+    return sum(cuentas)
+
+
+if __name__ == "__main__":
+    main()
