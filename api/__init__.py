@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import acceso, auth, catalogo, consultas, errores, salud
 from api.base import api, db, limitador
 from shared import registro
+from shared.almacen import OPCIONES, abrir
 from shared.cambios import Avisos, Escucha
 from shared.cola import Timbre, crear_celery
 from shared.db import opciones_motor, preparar
@@ -59,7 +60,7 @@ def _configurar(app: Flask, settings: Settings) -> None:
         SQLALCHEMY_DATABASE_URI=settings.url_base_de_datos,
         SQLALCHEMY_ENGINE_OPTIONS=opciones_motor(settings),
         RATELIMIT_STORAGE_URI=settings.url_limites,
-        RATELIMIT_STORAGE_OPTIONS={"socket_connect_timeout": 1, "socket_timeout": 1},
+        RATELIMIT_STORAGE_OPTIONS=OPCIONES,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         API_TITLE="ClimaGuru",
         API_VERSION="1",
@@ -76,7 +77,7 @@ def _configurar(app: Flask, settings: Settings) -> None:
 
 
 def _extensiones(app: Flask, settings: Settings) -> None:
-    cliente_redis = redis.Redis.from_url(settings.url_redis, socket_timeout=1, socket_connect_timeout=1)
+    cliente_redis = abrir(settings)
     app.extensions.update(
         settings=settings,
         timbre=Timbre(crear_celery(settings)),

@@ -22,6 +22,7 @@ from limits.strategies import FixedWindowRateLimiter
 from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.almacen import OPCIONES
 from shared.cola import PREFIJO
 
 FALLOS_PARA_ABRIR = 5  # in a row, over all workers
@@ -79,7 +80,7 @@ class Limites:
             presupuestos = {**presupuestos, "openmeteo": replace(presupuestos["openmeteo"], ventanas=de_openmeteo)}
         self._presupuestos = presupuestos
         self._ventanas: dict[str, list[RateLimitItem]] = {p: parse_many(v.ventanas) for p, v in presupuestos.items()}
-        almacen = RedisStorage(url_limites, key_prefix=f"{PREFIJO}presupuesto", socket_timeout=2)
+        almacen = RedisStorage(url_limites, key_prefix=f"{PREFIJO}presupuesto", **OPCIONES)
         self._contador = FixedWindowRateLimiter(almacen)
 
     # circuit: closed until FALLOS_PARA_ABRIR failures in a row; open for ABIERTO_S; then one call tries

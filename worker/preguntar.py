@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
-from redis import Redis
 
+from shared.almacen import abrir
 from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor
 from shared.db import Sesiones
 from shared.limites import Limites
@@ -64,7 +64,7 @@ class Preguntador:
         self, settings: Settings, sesiones: Sesiones, proveedores: dict[str, Cliente] | None = None, hilos: int = 192
     ) -> None:
         self.proveedores = crear_proveedores(settings) if proveedores is None else proveedores
-        redis = Redis.from_url(settings.url_redis, socket_timeout=2, socket_connect_timeout=1)
+        redis = abrir(settings)
         self._limites = Limites(redis, settings.url_limites, settings.openmeteo_presupuesto)
         self._compartidor = Compartidor(redis)
         self._claves = Claves(settings, sesiones)

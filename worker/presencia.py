@@ -6,8 +6,9 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
-from redis import Redis, RedisError
+from redis.exceptions import RedisError
 
+from shared.almacen import OPCIONES, RedisPrudente
 from shared.cola import PRESENCIA_S, anunciar
 
 log = structlog.get_logger()
@@ -17,7 +18,7 @@ class Presencia(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Timer",)
 
     def __init__(self, parent: Any, **_: Any) -> None:
-        self._cliente = Redis.from_url(parent.app.conf.presencia_redis, socket_timeout=2, socket_connect_timeout=2)
+        self._cliente = RedisPrudente.from_url(parent.app.conf.presencia_redis, **OPCIONES)
         self._reloj: Any = None
 
     def start(self, parent: Any) -> None:

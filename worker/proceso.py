@@ -12,9 +12,9 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from redis import Redis
 
 from shared import consultas
+from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
 from shared.cola import anotar_fin
@@ -40,7 +40,7 @@ class Proceso:
 
     def __init__(self, settings: Settings, proveedores: dict[str, Cliente] | None = None) -> None:
         self._plazo_s = settings.plazo_tiempo_real_s
-        self._redis = Redis.from_url(settings.url_redis, socket_timeout=2, socket_connect_timeout=1)
+        self._redis = abrir(settings)
         self.sesiones = Sesiones(crear_motor(settings))
         Avisos(self._redis).vigilar(self.sesiones.fabrica)
         self._preguntador = Preguntador(settings, self.sesiones, proveedores)

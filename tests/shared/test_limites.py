@@ -11,6 +11,7 @@ import pytest
 from redis import Redis as Cliente
 
 from shared import limites
+from shared.almacen import OPCIONES, RedisPrudente
 from shared.limites import Limites, Presupuesto
 from tests.servidores import Redis
 
@@ -120,7 +121,7 @@ def test_sin_lugar_antes_del_plazo_se_dice_que_no(lim: Limites) -> None:
 
 
 def test_con_redis_caido_todo_se_permite() -> None:
-    caido = Limites(Cliente(port=1, socket_connect_timeout=0.2), "redis://127.0.0.1:1/0", presupuestos=CORTO)
+    caido = Limites(RedisPrudente(port=1, **OPCIONES), "redis://127.0.0.1:1/0", presupuestos=CORTO)
     assert caido.permite("openmeteo")
     assert caido.gastar("openmeteo", 100)
     caido.anotar("openmeteo", bien=False, latencia_ms=1)

@@ -11,6 +11,7 @@ from time import monotonic
 import pytest
 from redis import Redis as Cliente
 
+from shared.almacen import OPCIONES, RedisPrudente
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from tests.servidores import Redis
 from worker.compartido import Compartidor, clave_de
@@ -111,7 +112,7 @@ def test_una_omision_no_se_guarda_y_libera_el_turno(compartidor: Compartidor) ->
 
 
 def test_con_redis_caido_cada_uno_pregunta_por_si_mismo() -> None:
-    caido = Compartidor(Cliente(port=1, socket_connect_timeout=0.2))
+    caido = Compartidor(RedisPrudente(port=1, **OPCIONES))
     contador = Contador()
     assert [caido.obtener("cg:x", 60, pronto(), contador).desde_cache for _ in range(2)] == [False, False]
     assert contador.veces == 2
