@@ -153,6 +153,25 @@ def test_si_matan_a_los_trabajadores_la_consulta_termina_igual(lista: Pila, ana:
     assert ana.pedir("tiempo-real", ciudad="Pasto")["consulta"]["estado"] == "completada"
 
 
+def test_parar_a_los_trabajadores_con_sigterm_no_pierde_ni_repite_nada(lista: Pila, ana: Persona) -> None:
+    """As `systemctl restart` does: what runs is finished, what waits is left for the next."""
+    lugares = [{"latitud": round(5 + n / 50, 2), "longitud": -74, "max_edad_s": 0} for n in range(30)]
+    ids = []
+    for n, lugar in enumerate(lugares):
+        r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json=lugar, timeout=10)
+        ids.append(r.json()["consulta"]["id"])
+        if n == 15:
+            for p in lista.hijos():
+                if "celery" in " ".join(p.cmdline()) and "worker" in p.cmdline():
+                    p.terminate()
+
+    def leidas() -> list[dict[str, Any]]:
+        return [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=10).json()["consulta"] for i in ids]
+
+    esperar(lambda: all(c["estado"] == "completada" for c in leidas()), "all of them ending", 60)
+    assert {c["intentos"] for c in leidas()} == {1}  # nobody had to be rescued
+
+
 def test_la_pila_incluida_arranca_con_solo_python_y_no_deja_nada(carpeta: Path, laboratorio: str) -> None:
     """SQLite, the embedded Valkey, Ctrl-C; data survives a restart, and the admin's password shows once."""
     datos = carpeta / "incluida"
