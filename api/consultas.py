@@ -30,7 +30,7 @@ from api.esquemas import (
 )
 from api.formatos import FORMATOS, Documento
 from api.vistas import datos_clima, enlaces
-from shared import consultas, respuestas
+from shared import archivo, consultas, respuestas
 from shared.clima import Parametro, Pedido, Periodo, Resolucion, TipoConsulta, campos_de
 from shared.cola import Timbre, ritmo
 from shared.db import Sesiones
@@ -73,7 +73,7 @@ def crear_historico(datos: dict[str, Any]) -> Respuesta:
 def mis_consultas(filtros: dict[str, Any]) -> dict[str, Any]:
     """Las consultas propias, la más nueva primero."""
     pagina, por_pagina = filtros.pop("page"), filtros.pop("per_page")
-    orden = consultas.seleccionar(usuario_actual().id, **filtros)
+    orden = archivo.seleccionar(usuario_actual().id, **filtros)
     hallado = db.paginate(orden, page=pagina, per_page=por_pagina, error_out=False)
     return {
         "consultas": hallado.items,
@@ -244,7 +244,7 @@ def _retry_after(consulta: Consulta) -> dict[str, str]:
         por_s = ritmo(current_app.extensions["redis"], consulta.tipo_consulta)
     except RedisError:
         por_s = 0.0
-    delante = consultas.posicion(sesion(), consulta) or 1
+    delante = archivo.posicion(sesion(), consulta) or 1
     segundos = ceil(delante / por_s) if por_s > 0 else 0
     return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S[consulta.tipo_consulta], segundos)))}
 
@@ -274,7 +274,7 @@ def _clave_idempotencia() -> str | None:
 
 
 def _visible(consulta_id: int) -> Consulta:
-    consulta = consultas.leer(sesion(), consulta_id) if consulta_id <= ID_MAXIMO else None
+    consulta = archivo.leer(sesion(), consulta_id) if consulta_id <= ID_MAXIMO else None
     if consulta is None or not acceso.puede_leer(consulta.usuario_id):
         raise no_encontrado()
     return consulta
@@ -290,15 +290,15 @@ def _propia(consulta_id: int) -> Consulta:
 
 def _sobre(consulta: Consulta) -> dict[str, Any]:
     sobre: dict[str, Any] = {"consulta": consulta, "enlaces": enlaces(consulta)}
-    if (posicion := consultas.posicion(sesion(), consulta)) is not None:
+    if (posicion := archivo.posicion(sesion(), consulta)) is not None:
         sobre["posicion"] = posicion
-    if consulta.estado == Estado.COMPLETADA and (datos := consultas.datos_de(sesion(), consulta.id)):
+    if consulta.estado == Estado.COMPLETADA and (datos := archivo.datos_de(sesion(), consulta.id)):
         sobre["datos_clima"] = datos_clima(datos)
     return sobre
 
 
 def _documento(consulta: Consulta) -> Documento:
-    datos = consultas.datos_de(sesion(), consulta.id)
+    datos = archivo.datos_de(sesion(), consulta.id)
     assert datos is not None  # written in the same transaction as estado completada
     momento = {None: [], Resolucion.DIARIA: ["fecha"], Resolucion.HORARIA: ["instante", "fecha"]}
     return Documento(

@@ -14,7 +14,7 @@ from flask import current_app
 
 from api.base import db, sesion
 from api.esquemas import ConsultaSalida
-from shared import consultas
+from shared import archivo
 from shared.cambios import Escucha, hasta_mirar_s
 from shared.db import Sesiones
 from shared.modelos import Consulta
@@ -32,7 +32,7 @@ def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: flo
     try:
         while (queda := hasta - monotonic()) > 0:
             suceso.clear()
-            visto = consultas.version(sesion(), consulta_id)
+            visto = archivo.version(sesion(), consulta_id)
             db.session.remove()  # nothing is held while waiting
             if visto is None or cumple(*visto):
                 return
@@ -53,7 +53,7 @@ def eventos(sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int) 
         while True:
             suceso.clear()
             with sesiones.transaccion() as s:
-                consulta = consultas.leer(s, consulta_id)
+                consulta = archivo.leer(s, consulta_id)
             if consulta is None:
                 return
             if consulta.version > desde:

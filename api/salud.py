@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.base import sesion
-from shared import consultas, esquema
+from shared import archivo, esquema
 from shared.cola import trabajadores
 
 rutas = Blueprint("salud", __name__)
@@ -31,7 +31,7 @@ def lista() -> ResponseReturnValue:
 
 def _base_de_datos() -> dict[str, Any]:
     try:
-        espera = consultas.espera_mayor_s(sesion())
+        espera = archivo.espera_mayor_s(sesion())
         al_dia = esquema.al_dia(sesion().connection())
     except SQLAlchemyError:
         return {"base_de_datos": False, "migraciones": False, "pendiente_mas_antigua_s": None}

@@ -10,31 +10,22 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.cambios import cambio
 from shared.clima import (
     Encargo,
-    EstadoFuente,
-    Fuente,
     Lugar,
-    Parametro,
     Pedido,
-    Periodo,
-    Proveedor,
     Resultado,
     TipoConsulta,
-    fuente_de_json,
-    fuente_json,
 )
 from shared.db import ahora, ms_desde
+from shared.filas import columnas_de, datos_de_clima, encargo_de
 from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Estado
 
 ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
@@ -44,7 +35,6 @@ ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 60}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
 ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 60
 APLAZAR_S, PACIENCIA_S = 15, 900  # for room in our own call budgets
-PRECIPITACION_MAXIMA_MM = 9999.99
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
@@ -86,7 +76,12 @@ def crear(
     if contar_pendientes(s, max_pendientes) >= max_pendientes:
         raise Saturada
     consulta = Consulta(
-        usuario_id=usuario_id, ip_origen=ip, clave_idempotencia=clave, huella=huella, **_columnas(pedido)
+        usuario_id=usuario_id,
+        ip_origen=ip,
+        clave_idempotencia=clave,
+        huella=huella,
+        tocar_en=ahora(PRIMER_TOQUE_S),
+        **columnas_de(pedido),
     )
     try:
         with s.begin_nested():
@@ -121,25 +116,6 @@ def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | Non
     return consulta
 
 
-def _columnas(pedido: Pedido) -> dict[str, Any]:
-    lugar, periodo = pedido.lugar, pedido.periodo
-    return {
-        "tipo_consulta": pedido.tipo,
-        "ciudad": pedido.ciudad,
-        "latitud": None if lugar is None else Decimal(str(lugar.latitud)),
-        "longitud": None if lugar is None else Decimal(str(lugar.longitud)),
-        "zona_horaria": lugar.zona_horaria if lugar else None,
-        "fecha_inicio": periodo.inicio if periodo else None,
-        "fecha_fin": periodo.fin if periodo else None,
-        "resolucion": periodo.resolucion if periodo else None,
-        "formato_salida": pedido.formato,
-        "parametros_solicitados": list(pedido.parametros),
-        "proveedores_solicitados": None if pedido.proveedores is None else list(pedido.proveedores),
-        "max_edad_s": pedido.max_edad_s,
-        "tocar_en": ahora(PRIMER_TOQUE_S),
-    }
-
-
 # --- working ---------------------------------------------------------------------------------------------
 
 
@@ -158,7 +134,7 @@ def tomar(s: Session, consulta_id: int) -> Encargo | None:
         tocar_en=None,
     ):
         return None
-    return _encargo(s.execute(select(Consulta.__table__).where(Consulta.id == consulta_id)).mappings().one())
+    return encargo_de(s.execute(select(Consulta.__table__).where(Consulta.id == consulta_id)).mappings().one())
 
 
 def ubicar(s: Session, encargo: Encargo, lugar: Lugar) -> bool:
@@ -200,29 +176,6 @@ def tomar_justa(s: Session, tipo: TipoConsulta) -> Encargo | None:
     return None
 
 
-def _encargo(fila: Mapping[Any, Any]) -> Encargo:
-    lugar = None
-    if fila["latitud"] is not None:
-        lugar = Lugar(
-            float(fila["latitud"]), float(fila["longitud"]), nombre=fila["ciudad"], zona_horaria=fila["zona_horaria"]
-        )
-    periodo = None
-    if fila["fecha_inicio"] is not None:
-        periodo = Periodo(fila["fecha_inicio"], fila["fecha_fin"], fila["resolucion"])
-    pedidos = fila["proveedores_solicitados"]
-    pedido = Pedido(
-        tipo=fila["tipo_consulta"],
-        ciudad=fila["ciudad"],
-        lugar=lugar,
-        parametros=[Parametro(p) for p in fila["parametros_solicitados"]],
-        proveedores=None if pedidos is None else [Proveedor(p) for p in pedidos],
-        formato=fila["formato_salida"],
-        periodo=periodo,
-        max_edad_s=fila["max_edad_s"],
-    )
-    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido, fila["parcial"])
-
-
 def renovar(s: Session, encargo: Encargo) -> bool:
     """Extend the lease and nothing that anybody sees. False: cancelled or lost; stop working."""
     return _avanzar(s, encargo, version=Consulta.version)
@@ -242,7 +195,7 @@ def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
     ):
         return False
     s.execute(delete(DatosClima).where(DatosClima.consulta_id == encargo.id))  # of an answer in part, asked again
-    s.execute(insert(DatosClima).values(consulta_id=encargo.id, **_datos_clima(resultado)))
+    s.execute(insert(DatosClima).values(consulta_id=encargo.id, **datos_de_clima(resultado)))
     return True
 
 
@@ -343,73 +296,6 @@ CANCELADA = "La canceló quien la pidió."
 INTERRUMPIDA = "El proceso se interrumpió varias veces y se abandonó. Vuelva a intentarlo con «reintentar»."
 
 
-# --- reading ---------------------------------------------------------------------------------------------
-
-
-def leer(s: Session, consulta_id: int) -> Consulta | None:
-    return s.get(Consulta, consulta_id)
-
-
-def seleccionar(
-    usuario_id: int,
-    *,
-    tipo: TipoConsulta | None = None,
-    estado: Estado | None = None,
-    ciudad: str | None = None,
-    desde: date | None = None,
-    hasta: date | None = None,
-) -> Select[Consulta]:
-    """A user's consultas, newest first. ciudad: the name, accents and case aside; days in UTC, inclusive."""
-    orden = select(Consulta).where(Consulta.usuario_id == usuario_id).order_by(Consulta.id.desc())
-    if tipo:
-        orden = orden.where(Consulta.tipo_consulta == tipo)
-    if estado:
-        orden = orden.where(Consulta.estado == estado)
-    if ciudad:
-        orden = orden.where(Consulta.ciudad == ciudad)
-    if desde:
-        orden = orden.where(Consulta.creada_en >= datetime.combine(desde, time(), UTC))
-    if hasta:
-        orden = orden.where(Consulta.creada_en < datetime.combine(hasta + timedelta(days=1), time(), UTC))
-    return orden
-
-
-def version(s: Session, consulta_id: int) -> tuple[int, bool] | None:
-    """Its version, and whether it has ended; None: there is none."""
-    fila = s.execute(select(Consulta.version, Consulta.estado).where(Consulta.id == consulta_id)).one_or_none()
-    return None if fila is None else (fila.version, fila.estado.final)
-
-
-def posicion(s: Session, consulta: Consulta) -> int | None:
-    """Its place in the queue of its tipo, 1 being next; None unless pendiente."""
-    if consulta.estado != Estado.PENDIENTE:
-        return None
-    antes = select(func.count()).where(
-        Consulta.estado == Estado.PENDIENTE,
-        Consulta.tipo_consulta == consulta.tipo_consulta,
-        Consulta.id < consulta.id,
-    )
-    return s.scalars(antes).one() + 1
-
-
-def fuentes_previas(s: Session, consulta_id: int) -> list[Fuente]:
-    """The sources that an answer in part already has, to be kept when it is asked again."""
-    datos = datos_de(s, consulta_id)
-    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]] if datos else []
-    return [f for f in fuentes if f.valores]
-
-
-def espera_mayor_s(s: Session) -> float | None:
-    """Seconds that the oldest pendiente consulta has waited; None if there is none."""
-    orden = select(ms_desde(Consulta.creada_en)).where(Consulta.estado == Estado.PENDIENTE)
-    espera_ms = s.scalar(orden.order_by(Consulta.creada_en).limit(1))
-    return None if espera_ms is None else espera_ms / 1000
-
-
-def datos_de(s: Session, consulta_id: int) -> DatosClima | None:
-    return s.scalars(select(DatosClima).where(DatosClima.consulta_id == consulta_id)).one_or_none()
-
-
 # --- the only writes to estado ---------------------------------------------------------------------------
 
 
@@ -460,23 +346,4 @@ def _final() -> dict[str, Any]:
         "tiempo_respuesta_ms": ms_desde(Consulta.creada_en),
         "vence_en": None,
         "tocar_en": None,
-    }
-
-
-def _datos_clima(resultado: Resultado) -> dict[str, Any]:
-    """The row of datos_clima. A number too large for the customer's column stays whole in datos_completos."""
-    valores = resultado.valores
-    columnas = {"temperatura_promedio": valores.get("temperatura"), **valores}
-    columnas.pop("temperatura", None)
-    lluvia = columnas.get("precipitacion")
-    if isinstance(lluvia, float) and lluvia > PRECIPITACION_MAXIMA_MM:  # years of rain exceed DECIMAL(6,2)
-        columnas["precipitacion"] = None
-    return {
-        **columnas,
-        "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],
-        "datos_completos": {
-            "valores": valores,
-            "dispersion": resultado.dispersion,
-            "fuentes": [fuente_json(f) for f in resultado.fuentes],
-        },
     }

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, perf_counter
 
 import psutil
@@ -95,18 +95,18 @@ def _api(base: str, redis: str) -> Iterator[tuple[str, psutil.Process]]:
 @contextmanager
 def _esperando(ana: Persona, donde: str) -> Iterator[None]:
     """Half of them in a long poll that is renewed, half listening to events."""
-    seguir = [True]
+    fin = Event()
 
     def uno(n: int) -> None:
         with requests.Session() as http, suppress(requests.RequestException):
             http.headers.update(ana.http.headers)
-            while seguir[0]:
+            while not fin.is_set():
                 if n % 2:
                     http.get(f"{donde}?esperar=20", timeout=40)
                 else:
                     with http.get(f"{donde}/eventos", stream=True, timeout=20) as flujo:
                         for _ in flujo.iter_lines():
-                            if not seguir[0]:
+                            if fin.is_set():
                                 return
 
     hilos = [Thread(target=uno, args=(n,), daemon=True) for n in range(ESPERAN)]
@@ -114,7 +114,7 @@ def _esperando(ana: Persona, donde: str) -> Iterator[None]:
         hilo.start()
     _pausa(8)
     yield
-    seguir[0] = False
+    fin.set()
     ana.http.post(f"{donde}/cancelar", timeout=10)  # ends every wait at once
     for hilo in hilos:
         hilo.join(30)

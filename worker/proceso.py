@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from shared import consultas
+from shared import archivo, consultas
 from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
@@ -104,7 +104,7 @@ class Proceso:
         if not encargo.parcial:
             return []
         with self.sesiones.transaccion() as s:
-            return [de_fuente(f) for f in consultas.fuentes_previas(s, encargo.id)]
+            return [de_fuente(f) for f in archivo.fuentes_previas(s, encargo.id)]
 
     def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
         """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
@@ -139,7 +139,7 @@ class Proceso:
         self.sesiones.hacer(
             lambda s: consultas.registrar_fallo(s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo)
         )
-        log.info("consulta_fallida", codigo=e.codigo, definitivo=e.definitivo)
+        log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, definitivo=e.definitivo)
 
 
 def de_fuente(fuente: Fuente) -> Contestacion:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import consultas, usuarios
+from shared import archivo, consultas, usuarios
 from shared.clima import (
     Encargo,
     EstadoFuente,
@@ -62,7 +62,7 @@ def tomada(s: Session, pedido: Pedido = HOY) -> Encargo:
 
 def leida(s: Session, consulta_id: int) -> Consulta:
     s.expire_all()
-    consulta = consultas.leer(s, consulta_id)
+    consulta = archivo.leer(s, consulta_id)
     assert consulta is not None
     return consulta
 
@@ -101,7 +101,7 @@ def test_el_encargo_lleva_lo_que_se_pidio(s: Session) -> None:
 def test_completar_guarda_los_datos_y_termina(s: Session) -> None:
     encargo = tomada(s)
     assert consultas.completar(s, encargo, RESULTADO)
-    c, datos = leida(s, encargo.id), consultas.datos_de(s, encargo.id)
+    c, datos = leida(s, encargo.id), archivo.datos_de(s, encargo.id)
     assert (c.estado, c.progreso, c.vence_en, c.tocar_en) == (Estado.COMPLETADA, 100, None, None)
     assert c.tiempo_respuesta_ms is not None
     assert c.tiempo_respuesta_ms >= 0
@@ -116,7 +116,7 @@ def test_una_lluvia_que_no_cabe_en_la_columna_sigue_entera(s: Session) -> None:
     encargo = tomada(s, MES)
     diluvio = Resultado({"precipitacion": 81_234.5}, {}, [], parcial=False)
     assert consultas.completar(s, encargo, diluvio)
-    datos = consultas.datos_de(s, encargo.id)
+    datos = archivo.datos_de(s, encargo.id)
     assert datos is not None
     assert datos.precipitacion is None
     assert datos.datos_completos["valores"]["precipitacion"] == 81_234.5
@@ -276,10 +276,10 @@ def test_en_historico_sirve_antes_a_quien_tiene_menos_en_mano(s: Session) -> Non
 
 def test_la_posicion_cuenta_lo_que_espera_delante(s: Session) -> None:
     primera, segunda = crear(s), crear(s)
-    assert [consultas.posicion(s, c) for c in (primera, segunda)] == [1, 2]
+    assert [archivo.posicion(s, c) for c in (primera, segunda)] == [1, 2]
     consultas.tomar(s, primera.id)
-    assert consultas.posicion(s, leida(s, segunda.id)) == 1
-    assert consultas.posicion(s, leida(s, primera.id)) is None
+    assert archivo.posicion(s, leida(s, segunda.id)) == 1
+    assert archivo.posicion(s, leida(s, primera.id)) is None
 
 
 def test_la_instalacion_admite_un_maximo_de_pendientes(s: Session) -> None:
@@ -301,7 +301,7 @@ def test_un_cambio_de_estado_que_no_existe_es_un_fallo_del_programa(s: Session) 
 
 def test_se_lista_lo_propio_lo_nuevo_primero_y_la_ciudad_sin_acentos(s: Session) -> None:
     primera, segunda = crear(s), crear(s, MES)
-    todas = list(s.scalars(consultas.seleccionar(primera.usuario_id)))
+    todas = list(s.scalars(archivo.seleccionar(primera.usuario_id)))
     assert [c.id for c in todas] == [segunda.id, primera.id]
-    assert len(list(s.scalars(consultas.seleccionar(primera.usuario_id, ciudad="MEDELLIN")))) == 2
-    assert list(s.scalars(consultas.seleccionar(primera.usuario_id + 1))) == []
+    assert len(list(s.scalars(archivo.seleccionar(primera.usuario_id, ciudad="MEDELLIN")))) == 2
+    assert list(s.scalars(archivo.seleccionar(primera.usuario_id + 1))) == []

@@ -1,0 +1,76 @@
+"""Reading consultas: nothing here changes a row. The verbs that do stand in shared/consultas.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from shared.clima import Fuente, TipoConsulta, fuente_de_json
+from shared.db import ms_desde
+from shared.modelos import Consulta, DatosClima, Estado
+
+
+def leer(s: Session, consulta_id: int) -> Consulta | None:
+    return s.get(Consulta, consulta_id)
+
+
+def seleccionar(
+    usuario_id: int,
+    *,
+    tipo: TipoConsulta | None = None,
+    estado: Estado | None = None,
+    ciudad: str | None = None,
+    desde: date | None = None,
+    hasta: date | None = None,
+) -> Select[Consulta]:
+    """A user's consultas, newest first. ciudad: the name, accents and case aside; days in UTC, inclusive."""
+    orden = select(Consulta).where(Consulta.usuario_id == usuario_id).order_by(Consulta.id.desc())
+    if tipo:
+        orden = orden.where(Consulta.tipo_consulta == tipo)
+    if estado:
+        orden = orden.where(Consulta.estado == estado)
+    if ciudad:
+        orden = orden.where(Consulta.ciudad == ciudad)
+    if desde:
+        orden = orden.where(Consulta.creada_en >= datetime.combine(desde, time(), UTC))
+    if hasta:
+        orden = orden.where(Consulta.creada_en < datetime.combine(hasta + timedelta(days=1), time(), UTC))
+    return orden
+
+
+def version(s: Session, consulta_id: int) -> tuple[int, bool] | None:
+    """Its version, and whether it has ended; None: there is none."""
+    fila = s.execute(select(Consulta.version, Consulta.estado).where(Consulta.id == consulta_id)).one_or_none()
+    return None if fila is None else (fila.version, fila.estado.final)
+
+
+def posicion(s: Session, consulta: Consulta) -> int | None:
+    """Its place in the queue of its tipo, 1 being next; None unless pendiente."""
+    if consulta.estado != Estado.PENDIENTE:
+        return None
+    antes = select(func.count()).where(
+        Consulta.estado == Estado.PENDIENTE,
+        Consulta.tipo_consulta == consulta.tipo_consulta,
+        Consulta.id < consulta.id,
+    )
+    return s.scalars(antes).one() + 1
+
+
+def fuentes_previas(s: Session, consulta_id: int) -> list[Fuente]:
+    """The sources that an answer in part already has, to be kept when it is asked again."""
+    datos = datos_de(s, consulta_id)
+    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]] if datos else []
+    return [f for f in fuentes if f.valores]
+
+
+def espera_mayor_s(s: Session) -> float | None:
+    """Seconds that the oldest pendiente consulta has waited; None if there is none."""
+    orden = select(ms_desde(Consulta.creada_en)).where(Consulta.estado == Estado.PENDIENTE)
+    espera_ms = s.scalar(orden.order_by(Consulta.creada_en).limit(1))
+    return None if espera_ms is None else espera_ms / 1000
+
+
+def datos_de(s: Session, consulta_id: int) -> DatosClima | None:
+    return s.scalars(select(DatosClima).where(DatosClima.consulta_id == consulta_id)).one_or_none()

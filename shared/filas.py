@@ -1,0 +1,81 @@
+"""Between rows and what the code speaks of: a Pedido as columns, a row as an Encargo, a Resultado as datos_clima."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from shared.clima import (
+    Encargo,
+    EstadoFuente,
+    Lugar,
+    Parametro,
+    Pedido,
+    Periodo,
+    Proveedor,
+    Resultado,
+    fuente_json,
+)
+
+PRECIPITACION_MAXIMA_MM = 9999.99
+
+
+def columnas_de(pedido: Pedido) -> dict[str, Any]:
+    lugar, periodo = pedido.lugar, pedido.periodo
+    return {
+        "tipo_consulta": pedido.tipo,
+        "ciudad": pedido.ciudad,
+        "latitud": None if lugar is None else Decimal(str(lugar.latitud)),
+        "longitud": None if lugar is None else Decimal(str(lugar.longitud)),
+        "zona_horaria": lugar.zona_horaria if lugar else None,
+        "fecha_inicio": periodo.inicio if periodo else None,
+        "fecha_fin": periodo.fin if periodo else None,
+        "resolucion": periodo.resolucion if periodo else None,
+        "formato_salida": pedido.formato,
+        "parametros_solicitados": list(pedido.parametros),
+        "proveedores_solicitados": None if pedido.proveedores is None else list(pedido.proveedores),
+        "max_edad_s": pedido.max_edad_s,
+    }
+
+
+def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
+    lugar = None
+    if fila["latitud"] is not None:
+        lugar = Lugar(
+            float(fila["latitud"]), float(fila["longitud"]), nombre=fila["ciudad"], zona_horaria=fila["zona_horaria"]
+        )
+    periodo = None
+    if fila["fecha_inicio"] is not None:
+        periodo = Periodo(fila["fecha_inicio"], fila["fecha_fin"], fila["resolucion"])
+    pedidos = fila["proveedores_solicitados"]
+    pedido = Pedido(
+        tipo=fila["tipo_consulta"],
+        ciudad=fila["ciudad"],
+        lugar=lugar,
+        parametros=[Parametro(p) for p in fila["parametros_solicitados"]],
+        proveedores=None if pedidos is None else [Proveedor(p) for p in pedidos],
+        formato=fila["formato_salida"],
+        periodo=periodo,
+        max_edad_s=fila["max_edad_s"],
+    )
+    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido, fila["parcial"])
+
+
+def datos_de_clima(resultado: Resultado) -> dict[str, Any]:
+    """The row of datos_clima. A number too large for the customer's column stays whole in datos_completos."""
+    valores = resultado.valores
+    columnas = {"temperatura_promedio": valores.get("temperatura"), **valores}
+    columnas.pop("temperatura", None)
+    lluvia = columnas.get("precipitacion")
+    if isinstance(lluvia, float) and lluvia > PRECIPITACION_MAXIMA_MM:  # years of rain exceed DECIMAL(6,2)
+        columnas["precipitacion"] = None
+    return {
+        **columnas,
+        "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],
+        "datos_completos": {
+            "valores": valores,
+            "dispersion": resultado.dispersion,
+            "fuentes": [fuente_json(f) for f in resultado.fuentes],
+        },
+    }
