@@ -26,7 +26,7 @@ bench: $(VENV)/test ## Measure, as ratios within one run: 300 clients waiting, a
 	$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(VENV)/test ## Every fault under load on real servers; ends with a table of what was lost (nothing)
-	sh tests/servidores.sh
+	sh tests/servidores.sh caos
 	$(BIN)/python -m tests.caos $(ARGS)
 
 lint: $(VENV)/test ## ruff, mypy --strict, import contracts

@@ -48,3 +48,9 @@ def abrir(settings: Settings) -> RedisPrudente:
     """Connects at the first command."""
     cliente: Any = RedisPrudente.from_url(settings.url_redis, **OPCIONES)
     return cast("RedisPrudente", cliente)
+
+
+def reloj_s(redis: Redis) -> float:
+    """Redis's clock, in Unix seconds: the one clock that all workers share here. Raises RedisError."""
+    respuesta: Any = redis.time()
+    return float(respuesta[0]) + float(respuesta[1]) / 1e6

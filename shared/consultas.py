@@ -10,6 +10,7 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 
 from __future__ import annotations
 
+from random import uniform
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
@@ -31,10 +32,12 @@ from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Esta
 ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
 PRIMER_TOQUE_S = 5  # the sweep rings if the first doorbell was not heard by then
 SIGUIENTE_TOQUE_S = 10
-ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 60}
+ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 45}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
-ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 60
-APLAZAR_S, PACIENCIA_S = 15, 900  # for room in our own call budgets
+ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 20
+APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
+# how old a consulta may be that is put off: for providers that rest, and for room in our own call budgets
+PACIENCIA_S = {CodigoError.PROVEEDORES_FALLARON: 120, CodigoError.CUOTA_AGOTADA: 900}
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
@@ -233,12 +236,13 @@ def reintentar(s: Session, consulta_id: int) -> bool:
     )
 
 
-def aplazar(s: Session, encargo: Encargo, mensaje: str) -> bool:
-    """Back to pendiente without spending an attempt, as long as it is not older than PACIENCIA_S; then to error."""
+def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> bool:
+    """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error."""
     mia = Consulta.turno == encargo.turno
-    joven = Consulta.creada_en > ahora(-PACIENCIA_S)
-    return _a_pendiente(s, encargo.id, APLAZAR_S, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
-        s, encargo.id, Estado.PROCESANDO, CodigoError.CUOTA_AGOTADA, f"Se agotó la cuota. {mensaje}", mia
+    joven = Consulta.creada_en > ahora(-PACIENCIA_S[codigo])
+    espera_s = uniform(*APLAZAR_S)
+    return _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
+        s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia
     )
 
 

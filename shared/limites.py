@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from statistics import median
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -22,11 +22,11 @@ from limits.strategies import FixedWindowRateLimiter
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.almacen import OPCIONES
+from shared.almacen import OPCIONES, reloj_s
 from shared.cola import PREFIJO
 
 FALLOS_PARA_ABRIR = 5  # in a row, over all workers
-ABIERTO_S = 30.0  # then one call may try
+ABIERTO_S = 20.0  # then one call may try
 MUESTRAS = 100
 TURNO_S = 45  # a place in flight is given back after this even if its holder died
 
@@ -169,9 +169,10 @@ class Limites:
         """A sorted set of who is in, by when they came; being among the first `lugares` is being in."""
         clave = _clave("vuelo", proveedor)
         while monotonic() < plazo:
+            ahora_s = reloj_s(self._redis)
             with self._redis.pipeline() as tubo:
-                tubo.zremrangebyscore(clave, 0, time() - TURNO_S)
-                tubo.zadd(clave, {ficha: time()}, nx=True)
+                tubo.zremrangebyscore(clave, 0, ahora_s - TURNO_S)
+                tubo.zadd(clave, {ficha: ahora_s}, nx=True)
                 tubo.zrank(clave, ficha)
                 tubo.expire(clave, TURNO_S)
                 puesto = tubo.execute()[2]

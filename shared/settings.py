@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     siata_ca_bundle: str = ""
 
     plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
-    plazo_tramo_s: float = Field(40, gt=0, le=45)
+    plazo_tramo_s: float = Field(35, gt=0, le=40)
     espera_conexion_s: float = Field(4, gt=0)
     espera_lectura_s: float = Field(8, gt=0)
 

@@ -6,6 +6,10 @@ PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 faltan=""
 command -v mariadbd >/dev/null 2>&1 && command -v mariadb-install-db >/dev/null 2>&1 || faltan="$faltan mariadb-server-core mariadb-client-core"
 command -v redis-server >/dev/null 2>&1 || faltan="$faltan redis-server"
+# "sh servidores.sh caos" wants two tools more; without them two faults of make chaos say that they could not be run
+if [ "${1:-}" = caos ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    command -v ip >/dev/null 2>&1 && ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || faltan="$faltan iproute2 libfaketime"
+fi
 [ -n "$faltan" ] || exit 0
 
 ayuda() {

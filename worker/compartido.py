@@ -18,6 +18,7 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.almacen import reloj_s
 from shared.clima import Lugar, Medicion, Periodo
 from shared.cola import PREFIJO
 from worker.proveedores.cliente import Clave, Lectura
@@ -60,8 +61,8 @@ class Compartidor:
 
         While somebody else is asking the same, wait for theirs, failure included. Raises what preguntar raises.
         """
-        llegada = datetime.now(UTC)
         try:
+            llegada = self._ahora()
             while monotonic() < plazo:
                 if guardada := self._leer(clave, llegada - timedelta(seconds=edad_s)):
                     return guardada
@@ -71,12 +72,14 @@ class Compartidor:
                 sleep(RITMO_S)
                 self._lanzar_fallo(clave)
         except RedisError:
-            return _ahora(*preguntar())
+            lectura, laboratorio = preguntar()
+            return Compartida(lectura, datetime.now(UTC), laboratorio, desde_cache=False)
         return self._preguntar(clave, preguntar)
 
     def _preguntar(self, clave: str, preguntar: Callable[[], tuple[Lectura, bool]]) -> Compartida:
         try:
-            compartida = _ahora(*preguntar())
+            lectura, laboratorio = preguntar()
+            compartida = Compartida(lectura, self._ahora(), laboratorio, desde_cache=False)
             self._guardar(clave, _empacar(compartida), VIDA_S)
         except ErrorProveedor as e:
             self._guardar(f"{clave}:fallo", orjson.dumps([e.motivo, e.reintentable, e.estado]), VIDA_FALLO_S)
@@ -85,6 +88,12 @@ class Compartidor:
             with suppress(RedisError):
                 self._redis.delete(f"{clave}:turno")
         return compartida
+
+    def _ahora(self) -> datetime:
+        """By Redis's clock, so that workers whose clocks differ agree on what is fresh; by ours without Redis."""
+        with suppress(RedisError):
+            return datetime.fromtimestamp(reloj_s(self._redis), UTC)
+        return datetime.now(UTC)
 
     def _leer(self, clave: str, desde: datetime) -> Compartida | None:
         """What was said after `desde`; an answer that came while we waited counts as fresh."""
@@ -102,10 +111,6 @@ class Compartidor:
     def _guardar(self, clave: str, valor: bytes, vida_s: int) -> None:
         with suppress(RedisError):
             self._redis.set(clave, valor, ex=vida_s)
-
-
-def _ahora(lectura: Lectura, laboratorio: bool) -> Compartida:
-    return Compartida(lectura, datetime.now(UTC), laboratorio, desde_cache=False)
 
 
 def _empacar(c: Compartida) -> bytes:

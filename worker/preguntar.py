@@ -27,7 +27,7 @@ log = structlog.get_logger()
 TARDE = "no respondió a tiempo"
 INCOMPRENSIBLE = "respondió algo que no se entiende"
 VACIA = "no reportó ningún dato"
-CIRCUITO = "falló varias veces seguidas y se le da un descanso de medio minuto"
+CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
 SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
 LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
@@ -91,7 +91,7 @@ class Preguntador:
                 yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE))
 
     def http(self, nombre: str, plazo: float, clave: Clave | None = None) -> Http:
-        """HTTP for one provider, within its budget and its places in flight."""
+        """HTTP for one provider, within its budget, its places in flight and the quota of the key."""
 
         @contextmanager
         def permiso(costo: int) -> Iterator[None]:
@@ -99,6 +99,7 @@ class Preguntador:
             with self._limites.en_vuelo(nombre, plazo) as dentro:
                 if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia):
                     raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
+                self._claves.reservar(clave)  # every call counts, retries too
                 yield
 
         return Http(self._sesion, self._esperas, plazo, permiso)
@@ -129,7 +130,6 @@ class Preguntador:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
         if not self._limites.permite(nombre):
             raise Omitida(CIRCUITO, Causa.CIRCUITO)
-        self._claves.reservar(clave)
         http = self.http(nombre, pregunta.plazo, clave)
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
         cliente = self.proveedores[nombre]

@@ -69,8 +69,7 @@ class Proceso:
             except Abandonada:
                 log.info("consulta_abandonada")
             except Aplazada as e:
-                self.sesiones.hacer(lambda s, m=e.mensaje: consultas.aplazar(s, encargo, m))  # type: ignore[misc]
-                log.info("consulta_aplazada")
+                self._aplazar(encargo, e)
             except Fracaso as e:
                 self._registrar(encargo, e)
 
@@ -134,6 +133,10 @@ class Proceso:
         if not self.sesiones.hacer(lambda s: consultas.ubicar(s, encargo, lugar)):
             raise Abandonada
         return lugar
+
+    def _aplazar(self, encargo: Encargo, e: Aplazada) -> None:
+        self.sesiones.hacer(lambda s: consultas.aplazar(s, encargo, e.codigo, e.mensaje))
+        log.info("consulta_aplazada", codigo=e.codigo)
 
     def _registrar(self, encargo: Encargo, e: Fracaso) -> None:
         self.sesiones.hacer(

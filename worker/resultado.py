@@ -14,10 +14,14 @@ class Abandonada(Exception):
 
 
 class Aplazada(Exception):
-    """Nobody may be asked right now, by our own budget: later, without spending an attempt. mensaje: Spanish."""
+    """Nobody could be asked: they rest, or our budget is spent. Later, without spending an attempt.
 
-    def __init__(self, mensaje: str) -> None:
+    codigo, mensaje: how it ends if it has waited too long.
+    """
+
+    def __init__(self, codigo: CodigoError, mensaje: str) -> None:
         super().__init__(mensaje)
+        self.codigo = codigo
         self.mensaje = mensaje
 
 
@@ -36,9 +40,12 @@ def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
     fuentes = sorted((c.fuente for c in contestaciones), key=lambda f: f.proveedor)
     frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in fuentes)
     causas = {c.causa for c in contestaciones if c.fuente.estado == EstadoFuente.OMITIDA}
-    if any(f.estado == EstadoFuente.FALLIDA for f in fuentes) or Causa.CIRCUITO in causas:
-        return Fracaso(CodigoError.PROVEEDORES_FALLARON, f"Los proveedores fallaron. {frases}")
+    fallaron = f"Los proveedores fallaron. {frases}"
+    if any(f.estado == EstadoFuente.FALLIDA for f in fuentes):
+        return Fracaso(CodigoError.PROVEEDORES_FALLARON, fallaron)
+    if Causa.CIRCUITO in causas:
+        return Aplazada(CodigoError.PROVEEDORES_FALLARON, fallaron)
     if Causa.PRESUPUESTO in causas:
-        return Aplazada(frases)
+        return Aplazada(CodigoError.CUOTA_AGOTADA, f"Se agotaron las llamadas. {frases}")
     codigo = CodigoError.CUOTA_AGOTADA if Causa.CUOTA in causas else CodigoError.SIN_PROVEEDORES
     return Fracaso(codigo, f"Ningún proveedor pudo ayudar. {frases}".strip(), definitivo=True)

@@ -21,6 +21,7 @@ from rich.text import Text
 
 GRACIA_S = 30.0
 PAUSA_MAXIMA_S = 10.0
+ESTABLE_S = 30.0  # who lived longer starts again without a pause for earlier falls
 COLORES = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
 HIJO = Path(__file__).with_name("hijo.py")
 
@@ -39,6 +40,7 @@ class Servicio:
     proceso: subprocess.Popen[str] | None = field(default=None, init=False)
     caidas: int = field(default=0, init=False)
     no_antes: float = field(default=0.0, init=False)
+    lanzado: float = field(default=0.0, init=False)
 
 
 class Supervisor:
@@ -98,6 +100,8 @@ class Supervisor:
         if codigo is None or monotonic() < servicio.no_antes:
             return
         if servicio.no_antes == 0:
+            if monotonic() - servicio.lanzado > ESTABLE_S:
+                servicio.caidas = 0
             servicio.caidas += 1
             pausa = min(PAUSA_MAXIMA_S, 0.5 * 2**servicio.caidas)
             servicio.no_antes = monotonic() + pausa
@@ -107,6 +111,7 @@ class Supervisor:
         self._lanzar(servicio)
 
     def _lanzar(self, servicio: Servicio) -> None:
+        servicio.lanzado = monotonic()
         envoltura = [sys.executable, "-S", str(HIJO), str(os.getpid())]
         servicio.proceso = subprocess.Popen(
             [*envoltura, *servicio.orden],

@@ -246,13 +246,13 @@ def test_reintentar_vale_en_error_y_en_lo_parcial_y_renueva_los_intentos(s: Sess
 
 def test_aplazar_no_gasta_un_intento_pero_no_es_para_siempre(s: Session) -> None:
     encargo = tomada(s)
-    assert consultas.aplazar(s, encargo, "Open-Meteo: sin presupuesto.")
+    assert consultas.aplazar(s, encargo, CodigoError.CUOTA_AGOTADA, "sin presupuesto")
     assert (leida(s, encargo.id).estado, leida(s, encargo.id).intentos) == (Estado.PENDIENTE, 0)
     adelantar(s, encargo.id)
-    s.execute(update(Consulta).values(creada_en=ahora(-consultas.PACIENCIA_S - 1)))
+    s.execute(update(Consulta).values(creada_en=ahora(-consultas.PACIENCIA_S[CodigoError.CUOTA_AGOTADA] - 1)))
     otra_vez = consultas.tomar(s, encargo.id)
     assert otra_vez is not None
-    assert consultas.aplazar(s, otra_vez, "Open-Meteo: sin presupuesto.")
+    assert consultas.aplazar(s, otra_vez, CodigoError.CUOTA_AGOTADA, "sin presupuesto")
     assert leida(s, encargo.id).codigo_error == CodigoError.CUOTA_AGOTADA
 
 

@@ -1,0 +1,28 @@
+"""The short version of `make chaos`: one installation, the faults that say most, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.caos.escenario import Escenario
+from tests.caos.fallos import FALLOS
+from tests.caos.ronda import probar
+
+pytestmark = pytest.mark.timeout(180)
+SEMILLA, CONSULTAS = 7, 60
+
+
+@pytest.fixture(scope="module")
+def escenario() -> Iterator[Escenario]:
+    with Escenario(trabajadores=1) as e:
+        yield e
+
+
+@pytest.mark.parametrize("nombre", ["mensajes_dobles", "redis_muere", "api_muere"])
+def test_ninguna_consulta_se_pierde_ni_se_repite(escenario: Escenario, nombre: str) -> None:
+    assert nombre in FALLOS
+    fila = probar(escenario, nombre, CONSULTAS, SEMILLA)
+    assert fila.faltas == []
+    assert fila.aceptadas == CONSULTAS
