@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from shared import archivo, consultas, respuestas
+from shared.cifrado import Cifrador
 from shared.clima import Lugar, Medicion, Parametro, Pedido, Periodo, Proveedor, Resolucion, TipoConsulta
-from shared.modelos import CodigoError, Consulta, DatosClima, Estado
+from shared.db import ahora as reloj
+from shared.modelos import ApiKey, CodigoError, Consulta, DatosClima, Estado, Usuario
 from shared.series import desempacar
 from shared.settings import Settings
 from tests.api.ayuda import entrar
+from tests.proveedores.servidor import servir
 from worker.proceso import Proceso
 from worker.proveedores.cliente import Cliente, Lectura, Peticion
 from worker.proveedores.http import Causa, ErrorProveedor, Omitida
@@ -64,10 +68,9 @@ def con(settings: Settings, cliente: FlaskClient) -> Iterator[Hacer]:
     entrar(cliente)
     hechos = []
 
-    def hacer(plazo_s: float = 5, **dobles: Doble) -> Proceso:
+    def hacer(plazo_s: float = 5, **dobles: Cliente) -> Proceso:
         ajustes = settings.model_copy(update={"plazo_tiempo_real_s": plazo_s})
-        proveedores: dict[str, Cliente] = dict(dobles)
-        hechos.append(Proceso(ajustes, proveedores or None))
+        hechos.append(Proceso(ajustes, dobles or None))
         return hechos[-1]
 
     yield hacer
@@ -76,10 +79,6 @@ def con(settings: Settings, cliente: FlaskClient) -> Iterator[Hacer]:
 
 
 def crear(proceso: Proceso, periodo: Periodo | None = None, **otros: Any) -> int:
-    from sqlalchemy import select
-
-    from shared.modelos import Usuario
-
     pedido = {
         "tipo": TipoConsulta.HISTORICO if periodo else TipoConsulta.TIEMPO_REAL,
         "ciudad": "Isla Nula",
@@ -353,9 +352,85 @@ def test_si_uno_falla_a_medias_la_respuesta_es_parcial_y_lo_dice(con: Hacer) -> 
 
 
 def _ya(proceso: Proceso, consulta_id: int) -> None:
-    from sqlalchemy import update
-
-    from shared.db import ahora as reloj
-
     with proceso.sesiones.transaccion() as s:
         s.execute(update(Consulta).where(Consulta.id == consulta_id).values(disponible_en=reloj(-1)))
+
+
+# --- whose key pays --------------------------------------------------------------------------
+
+
+class ConClave:
+    """A provider that needs a key, over real HTTP."""
+
+    atribucion = "con clave"
+    necesita_clave = True
+    dias_por_tramo = 366
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def tiempo_real(self, p: Peticion) -> Lectura:
+        assert p.clave is not None
+        cuerpo = p.http.json(self._url, cabeceras={"X-API-Key": p.clave.clave})
+        return Lectura([Medicion(temperatura=cuerpo["t"])])
+
+    def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
+        raise Omitida("no tiene historia")
+
+
+def guardar_clave(proceso: Proceso, settings: Settings, limite: int) -> int:
+    with proceso.sesiones.transaccion() as s:
+        clave = ApiKey(
+            usuario_id=s.scalars(select(Usuario.id)).one(),
+            proveedor="meteoblue",
+            api_key_encrypted=Cifrador(settings).cifrar("la-mia"),
+            limite_consultas_diarias=limite,
+        )
+        s.add(clave)
+        s.flush()
+        return clave.id
+
+
+def leer_clave(proceso: Proceso, clave_id: int) -> ApiKey:
+    with proceso.sesiones.transaccion() as s:
+        return s.get_one(ApiKey, clave_id)
+
+
+def test_sin_clave_se_omite_y_con_la_propia_se_usa(con: Hacer, settings: Settings) -> None:
+    with servir() as red:
+        red.siempre({"t": 7.0})
+        proceso = con(meteoblue=ConClave(red.base), openmeteo=dice(temperatura=7.0))
+        _, datos = ahora(proceso, max_edad_s=0)
+        assert datos is not None
+        assert datos.datos_completos["fuentes"][0]["estado"] == "omitida"
+        clave_id = guardar_clave(proceso, settings, 5)
+        _, datos = ahora(proceso, max_edad_s=0)
+    assert datos is not None
+    assert datos.fuentes_utilizadas == ["meteoblue", "openmeteo"]
+    assert red.pedidas[0].cabeceras["X-API-Key"] == "la-mia"
+    assert leer_clave(proceso, clave_id).consultas_realizadas == 1
+
+
+def test_cada_llamada_gasta_cuota_y_los_reintentos_tambien(con: Hacer, settings: Settings) -> None:
+    with servir() as red:
+        red.siempre({}, estado=503)
+        proceso = con(meteoblue=ConClave(red.base), openmeteo=dice(temperatura=7.0))
+        clave_id = guardar_clave(proceso, settings, 2)
+        _, datos = ahora(proceso, max_edad_s=0)
+    assert len(red.pedidas) == leer_clave(proceso, clave_id).consultas_realizadas == 2  # of the three it would try
+    assert datos is not None
+    assert "cuota diaria" in datos.datos_completos["fuentes"][0]["motivo"]
+
+
+@pytest.mark.parametrize("estado", [401, 403])
+def test_una_clave_rechazada_no_se_usa_mas_y_se_dice(con: Hacer, settings: Settings, estado: int) -> None:
+    with servir() as red:
+        red.siempre({"message": "bad key"}, estado=estado)
+        proceso = con(meteoblue=ConClave(red.base), openmeteo=dice(temperatura=7.0))
+        clave_id = guardar_clave(proceso, settings, 5)
+        _, datos = ahora(proceso, max_edad_s=0)
+        ahora(proceso, max_edad_s=0)
+    assert len(red.pedidas) == 1
+    assert leer_clave(proceso, clave_id).rechazada_en is not None
+    assert datos is not None
+    assert "rechazó su clave" in datos.datos_completos["fuentes"][0]["motivo"]
