@@ -44,8 +44,9 @@ def ana(lista: Pila) -> Persona:
     return Persona(lista.base, "ana")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def ahora(ana: Persona) -> dict[str, Any]:
+    """Asked before any test of this file, in whatever order they run: some spend the minute's calls of a provider."""
     return ana.pedir("tiempo-real", ciudad="Medellín")
 
 
