@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import current_app, g, request
+from flask import current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token, get_jwt
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 
 from api import acceso
 from api.acceso import usuario_actual
+from api.actividad import anotar
 from api.base import Rutas, limitador, sesion
 from api.errores import Problema
-from api.esquemas import Login, Logout, Mensaje, Registro, Tokens, UsuarioSobre
+from api.esquemas.comunes import Mensaje
+from api.esquemas.cuentas import Login, Logout, Registro, Tokens, UsuarioSobre
 from shared import usuarios
 from shared.db import plegar
 from shared.modelos import Usuario
@@ -108,17 +110,6 @@ def logout(datos: dict[str, Any]) -> dict[str, str]:
 def me() -> dict[str, Any]:
     """Quién soy."""
     return {"usuario": usuario_actual()}
-
-
-def anotar(accion: str, usuario_id: int | None, detalle: dict[str, Any] | None = None) -> None:
-    usuarios.anotar(
-        sesion(),
-        accion,
-        usuario_id,
-        ip=request.remote_addr,
-        agente=request.headers.get("User-Agent"),
-        detalle={"id_peticion": g.id_peticion, **(detalle or {})},
-    )
 
 
 def _acceso(usuario: Usuario) -> dict[str, Any]:

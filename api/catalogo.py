@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from api import acceso
 from api.acceso import usuario_actual
 from api.base import Rutas, sesion
-from api.esquemas import BuscarCiudad, Ciudades, Proveedores
+from api.esquemas.catalogo import BuscarCiudad, Ciudades, Proveedores
 from shared import api_keys, lugares
 from shared.catalogo import FICHAS
 from shared.clima import Proveedor

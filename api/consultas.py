@@ -14,10 +14,10 @@ from redis.exceptions import RedisError
 
 from api import acceso, espera
 from api.acceso import usuario_actual
-from api.auth import anotar
+from api.actividad import anotar
 from api.base import Rutas, db, sesion
 from api.errores import Problema, no_encontrado
-from api.esquemas import (
+from api.esquemas.consultas import (
     ConsultaSalida,
     ConsultaSobre,
     ConsultasPagina,

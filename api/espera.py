@@ -13,7 +13,7 @@ import orjson
 from flask import current_app
 
 from api.base import db, sesion
-from api.esquemas import ConsultaSalida
+from api.esquemas.consultas import ConsultaSalida
 from shared import archivo
 from shared.cambios import Escucha, hasta_mirar_s
 from shared.db import Sesiones

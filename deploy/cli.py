@@ -89,7 +89,7 @@ def crear_admin(usuario: str, correo: str, generar: bool) -> None:
     """Crea un administrador en la base de datos de DATABASE_URL."""
     import secrets
 
-    from api.esquemas import Registro
+    from api.esquemas.cuentas import Registro
 
     settings = cargar()
     clave = (

@@ -63,6 +63,15 @@ TRANSICIONES = {
 }
 
 
+class EstadoPrueba(StrEnum):
+    """What is known of a user's key since it was last checked against its provider."""
+
+    PENDIENTE = "pendiente"
+    VALIDA = "valida"
+    RECHAZADA = "rechazada"
+    SIN_RESPUESTA = "sin_respuesta"  # the provider could not be asked: nothing is known of the key
+
+
 class CodigoError(StrEnum):
     CIUDAD_DESCONOCIDA = "ciudad_desconocida"
     SIN_PROVEEDORES = "sin_proveedores"
@@ -133,6 +142,13 @@ class ApiKey(Base):
     # added: the UTC day that consultas_realizadas counts; when the provider refused the key
     dia_cuota: Mapped[date | None] = mapped_column(Date)
     rechazada_en: Mapped[datetime | None] = mapped_column(InstanteUtc)
+    # added: the key's last four characters; the last check of it, numbered so that an older one cannot answer for it
+    ultimos: Mapped[str | None] = mapped_column(String(4))
+    prueba: Mapped[EstadoPrueba | None] = mapped_column(_enum(EstadoPrueba))
+    prueba_detalle: Mapped[str | None] = mapped_column(String(255))
+    prueba_numero: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    prueba_tocar_en: Mapped[datetime | None] = mapped_column(InstanteUtc, index=True)  # None unless pendiente
+    probada_en: Mapped[datetime | None] = mapped_column(InstanteUtc)
     __table_args__ = (
         UniqueConstraint("usuario_id", "proveedor", name="uq_api_keys_usuario_proveedor"),
         Base.__table_args__,
@@ -172,6 +188,9 @@ class Consulta(Base):
     # added: how it ended
     codigo_error: Mapped[CodigoError | None] = mapped_column(_enum(CodigoError))
     parcial: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # added: providers that took part, by name, sorted and joined by commas; reportes group by them
+    fuentes_usadas: Mapped[str | None] = mapped_column(String(80))
+    fuentes_fallidas: Mapped[str | None] = mapped_column(String(80))
     # added: where it stands. version counts visible changes; turno is the fencing token of its holder
     progreso: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
@@ -187,6 +206,9 @@ class Consulta(Base):
         Index("ix_consultas_lugar", "latitud", "longitud"),
         Index("ix_consultas_justa", "estado", "tipo_consulta", "usuario_id", "id"),
         Index("ix_consultas_activas", "usuario_id", "estado"),
+        Index("ix_consultas_usuario_tipo", "usuario_id", "tipo_consulta"),
+        Index("ix_consultas_usuario_ciudad", "usuario_id", "ciudad"),
+        Index("ix_consultas_usuario_creada", "usuario_id", "creada_en"),
         UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_consultas_idempotencia"),
         Base.__table_args__,
     )
@@ -242,9 +264,21 @@ class LogActividad(Base):
     usuario_id: Mapped[int | None] = mapped_column(ForeignKey("usuarios.id", ondelete="SET NULL"), index=True)
     accion: Mapped[str] = mapped_column(String(50), index=True)
     detalle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    ip_address: Mapped[str | None] = mapped_column(String(45))
+    ip_address: Mapped[str | None] = mapped_column(String(45), index=True)
     user_agent: Mapped[str | None] = mapped_column(String(255))
     creado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
+
+
+class Resumen(Base):
+    """Added. What reportes say of one closed UTC day, of one user or (usuario_id 0) of all: counted once, by beat.
+
+    A day without a row of usuario_id 0 is counted when it is asked for. Outlives the consultas it counts.
+    """
+
+    __tablename__ = "resumenes"
+    usuario_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    dia: Mapped[date] = mapped_column(Date, primary_key=True)
+    datos: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class CiudadFavorita(Base):

@@ -1,130 +1,23 @@
-"""Request and response schemas with their Spanish messages. The OpenAPI document comes from these same classes."""
+"""Consultas: what may be asked, and how they and their answers are shown."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import Entero, EnteroTexto, Fecha, Instante, Numero, Opcion, Opciones, Texto
+from api.esquemas.comunes import Busqueda, Entrada
 from shared import lugares
 from shared.clima import EstadoFuente, Formato, Lugar, Parametro, Proveedor, Resolucion, TipoConsulta
-from shared.modelos import CodigoError, Estado, Rol
-from shared.usuarios import LARGO_MAXIMO_BYTES
+from shared.modelos import CodigoError, Estado
 
 PRIMER_DIA = date(1940, 1, 1)
 MAXIMO_DIAS = {Resolucion.DIARIA: 3660, Resolucion.HORARIA: 366}
 PRIMERA_ZONA = ZoneInfo("Etc/GMT-14")  # where a day begins first; for places not known yet
-USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,50}", re.ASCII)
-CORREO = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", re.ASCII)
-
-
-class Entrada(Schema):
-    """A request body: unknown fields are refused by name."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {"unknown": "Este campo no existe.", "type": "Debe ser un objeto JSON.", "invalid": "No válido."}
-
-
-class Busqueda(Entrada):
-    """A query string."""
-
-
-# --- auth --------------------------------------------------------------------------------------------------------
-
-
-def _clave_nueva(valor: str) -> None:
-    if len(valor) < 8:
-        raise ValidationError("Necesita al menos 8 caracteres.")
-    if len(valor.encode("utf-8", "surrogatepass")) > LARGO_MAXIMO_BYTES:
-        raise ValidationError(f"Puede ocupar {LARGO_MAXIMO_BYTES} bytes como mucho.")
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in valor):
-        raise ValidationError("Lleva caracteres que no se admiten.")
-
-
-class _Clave(fields.String):
-    """A password as typed: not trimmed, not normalised."""
-
-    default_error_messages = {
-        "required": "Falta este campo.",
-        "null": "No puede ser null.",
-        "invalid": "Debe ser texto entre comillas.",
-        "invalid_utf8": "Debe ser texto en UTF-8.",
-    }
-
-
-class Registro(Entrada):
-    username = Texto(
-        maximo=50,
-        required=True,
-        validate=validate.Regexp(
-            re.compile(USERNAME.pattern + r"\Z", re.ASCII),
-            error="Entre 3 y 50 caracteres: letras sin acento, números, punto, guion o guion bajo.",
-        ),
-        metadata={"example": "ana.perez", "minLength": 3},
-    )
-    email = Texto(
-        maximo=100,
-        required=True,
-        validate=validate.Regexp(
-            re.compile(CORREO.pattern + r"\Z", re.ASCII), error="Debe ser un correo, por ejemplo ana@ejemplo.co."
-        ),
-        metadata={"example": "ana@ejemplo.co", "format": "email"},
-    )
-    password = _Clave(
-        required=True,
-        validate=_clave_nueva,
-        load_only=True,
-        metadata={"example": "una frase larga", "minLength": 8, "maxLength": 72, "format": "password"},
-    )
-    nombre_completo = Texto(maximo=100, metadata={"example": "Ana Pérez"})
-
-
-class Login(Entrada):
-    username = Texto(maximo=100, required=True, metadata={"example": "ana.perez", "description": "Usuario o correo."})
-    password = _Clave(required=True, load_only=True, validate=validate.Length(max=1024, error="Demasiado larga."))
-
-
-class Logout(Entrada):
-    refresh_token = fields.String(
-        error_messages={"invalid": "Debe ser texto entre comillas.", "null": "No puede ser null."}
-    )
-
-
-class UsuarioSalida(Schema):
-    id = fields.Integer(required=True)
-    username = fields.String(required=True)
-    email = fields.String(required=True)
-    nombre_completo = fields.String(required=True, allow_none=True)
-    rol = Opcion(Rol, required=True)
-    activo = fields.Boolean(required=True)
-    ultimo_login = Instante(required=True, allow_none=True)
-    creado_en = Instante(required=True)
-
-
-class UsuarioSobre(Schema):
-    message = fields.String()
-    usuario = fields.Nested(UsuarioSalida, required=True)
-
-
-class Mensaje(Schema):
-    message = fields.String(required=True)
-
-
-class Tokens(Schema):
-    access_token = fields.String(required=True)
-    refresh_token = fields.String()
-    expires_in = fields.Integer(required=True, metadata={"description": "Segundos de vida del access_token."})
-    usuario = fields.Nested(UsuarioSalida)
-
-
-# --- consultas ---------------------------------------------------------------------------------------------------
 
 
 class TiempoReal(Entrada):
@@ -320,45 +213,3 @@ class ConsultasPagina(Schema):
     pages = fields.Integer(required=True)
     current_page = fields.Integer(required=True)
     per_page = fields.Integer(required=True)
-
-
-# --- catalogo ----------------------------------------------------------------------------------------------------
-
-
-class BuscarCiudad(Busqueda):
-    q = Texto(maximo=100, required=True, metadata={"example": "medel"})
-
-
-class CiudadSalida(Schema):
-    nombre = fields.String(required=True)
-    pais = fields.String(required=True, allow_none=True)
-    region = fields.String(required=True, allow_none=True)
-    latitud = fields.Float(required=True)
-    longitud = fields.Float(required=True)
-    zona_horaria = fields.String(required=True, allow_none=True)
-
-
-class Ciudades(Schema):
-    ciudades = fields.List(fields.Nested(CiudadSalida), required=True)
-
-
-class ProveedorSalida(Schema):
-    proveedor = Opcion(Proveedor, required=True)
-    titulo = fields.String(required=True)
-    cobertura = fields.String(required=True)
-    necesita_clave = fields.Boolean(required=True)
-    tipos = fields.List(fields.String(), required=True)
-    parametros = fields.List(fields.String(), required=True)
-    historia = fields.String(required=True)
-    licencia = fields.String(required=True)
-    utilizable = fields.Boolean(required=True, metadata={"description": "Si puede responder a quien pregunta."})
-    clave = fields.String(required=True, allow_none=True, validate=validate.OneOf(["propia", "instalacion"]))
-    clave_rechazada = fields.Boolean(required=True)
-    cuota_restante = fields.Integer(required=True, allow_none=True)
-    circuito = fields.String(required=True, validate=validate.OneOf(["cerrado", "abierto", "a_prueba", "desconocido"]))
-    tasa_exito = fields.Float(required=True, allow_none=True)
-    latencia_ms = fields.Integer(required=True, allow_none=True)
-
-
-class Proveedores(Schema):
-    proveedores = fields.List(fields.Nested(ProveedorSalida), required=True)
