@@ -29,11 +29,12 @@ chaos: $(VENV)/test ## Every fault under load on real servers; ends with a table
 	sh tests/servidores.sh caos
 	$(BIN)/python -m tests.caos $(ARGS)
 
-lint: $(VENV)/test ## ruff, mypy --strict, import contracts
+lint: $(VENV)/test ## ruff, mypy --strict, import contracts, known vulnerabilities of the locked packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.auditoria
 
 format: $(VENV)/test ## Format the code
 	$(BIN)/ruff check --fix .

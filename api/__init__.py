@@ -9,14 +9,32 @@ from uuid import uuid4
 import redis
 import structlog
 from flask import Flask, Response, g, request
-from flask_cors import CORS
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import acceso, auth, catalogo, consultas, errores, salud
-from api.base import api, db, limitador
+from api import (
+    acceso,
+    actividad,
+    api_keys,
+    auth,
+    cabeceras,
+    catalogo,
+    consultas,
+    docs,
+    documento,
+    errores,
+    favoritas,
+    lotes,
+    reportes,
+    salud,
+    usuarios,
+)
+from api.base import Identificador, Json, api, db, limitador
 from shared import registro
 from shared.almacen import OPCIONES, abrir
 from shared.cambios import Avisos, Escucha
+from shared.cifrado import Cifrador
 from shared.cola import Timbre, crear_celery
 from shared.db import opciones_motor, preparar
 from shared.limites import Limites
@@ -27,13 +45,6 @@ log = structlog.get_logger()
 
 CUERPO_MAXIMO = 1024 * 1024
 ID_PETICION = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-CABECERAS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-EXPUESTAS = ["Location", "Retry-After", "ETag", "X-Request-ID", "Idempotency-Replayed", "Content-Disposition"]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -41,14 +52,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     registro.configurar(settings)
     app = Flask("climaguru", static_folder=None)
     _configurar(app, settings)
+    app.before_request(_empezar)
+    app.before_request(_leer_cuerpo)
+    app.after_request(_terminar)
+    app.after_request(actividad.anotar_rechazo)
     errores.registrar(app)
+    cabeceras.registrar(app, settings)
     _extensiones(app, settings)
     api.register_blueprint(auth.rutas)
     api.register_blueprint(consultas.rutas)
+    api.register_blueprint(lotes.rutas)
     api.register_blueprint(catalogo.rutas)
+    api.register_blueprint(reportes.rutas)
+    api.register_blueprint(api_keys.rutas)
+    api.register_blueprint(favoritas.rutas)
+    api.register_blueprint(usuarios.rutas)
+    app.register_blueprint(docs.rutas)
     app.register_blueprint(salud.rutas)
-    app.before_request(_empezar)
-    app.after_request(_terminar)
     return app
 
 
@@ -62,15 +82,15 @@ def _configurar(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=settings.url_limites,
         RATELIMIT_STORAGE_OPTIONS=OPCIONES,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        API_TITLE="ClimaGuru",
-        API_VERSION="1",
-        OPENAPI_VERSION="3.0.3",
-        OPENAPI_URL_PREFIX="/api",
-        OPENAPI_JSON_PATH="openapi.json",
+        RATELIMIT_HEADER_RETRY_AFTER=cabeceras.ESPERA_DEL_LIMITE,
         PROPAGATE_EXCEPTIONS=False,
+        **documento.AJUSTES,
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # the redirect it makes would repeat the client's Host; //x is simply not found
+    app.url_map.converters["int"] = Identificador
+    app.json = Json(app)
+    app.json.sort_keys = False
+    app.json.ensure_ascii = False
     if settings.proxies_de_confianza:
         n = settings.proxies_de_confianza
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n)  # type: ignore[method-assign]
@@ -82,6 +102,7 @@ def _extensiones(app: Flask, settings: Settings) -> None:
         settings=settings,
         timbre=Timbre(crear_celery(settings)),
         cerradura=Cerradura(settings.bcrypt_rounds),
+        cifrador=Cifrador(settings),
         redis=cliente_redis,
         escucha=Escucha(lambda: redis.Redis.from_url(settings.url_redis, socket_connect_timeout=1)),
         limites=Limites(cliente_redis, settings.url_limites, settings.openmeteo_presupuesto),
@@ -92,10 +113,8 @@ def _extensiones(app: Flask, settings: Settings) -> None:
     Avisos(cliente_redis).vigilar(db.session)
     limitador.init_app(app)
     acceso.configurar(app, settings)
-    CORS(app, resources={r"/api/*": {"origins": settings.cors_origins}}, expose_headers=EXPUESTAS, max_age=600)
-    api.init_app(app)
+    api.init_app(app, spec_kwargs=documento.complementos(app))
     errores.registrar(app)  # after flask-smorest, whose own handler it replaces
-    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
 
 
 def _empezar() -> None:
@@ -106,10 +125,18 @@ def _empezar() -> None:
     structlog.contextvars.bind_contextvars(id_peticion=g.id_peticion)
 
 
+def _leer_cuerpo() -> None:
+    """Before anybody asks for it: a body that cannot be read is a 4xx here, not a surprise inside a limit or a view."""
+    try:
+        cuerpo = request.get_data(cache=True)
+    except ParseException as e:  # gunicorn's, of the chunks
+        raise BadRequest from e
+    if request.content_length is None and len(cuerpo) >= CUERPO_MAXIMO:  # Werkzeug cuts chunks there without a word
+        raise RequestEntityTooLarge
+
+
 def _terminar(respuesta: Response) -> Response:
     respuesta.headers["X-Request-ID"] = g.get("id_peticion", "")
-    for nombre, valor in CABECERAS.items():
-        respuesta.headers.setdefault(nombre, valor)
     if not request.path.startswith("/health"):
         ms = round((monotonic() - g.get("empezo", monotonic())) * 1000)
         log.info("peticion", metodo=request.method, ruta=request.path, estado=respuesta.status_code, ms=ms)

@@ -1,18 +1,20 @@
-"""Who is calling, and may they: tokens, roles, revocation. Decided here and nowhere else."""
+"""Who is calling, and may they: tokens, roles, revocation, requests per user. Decided here and nowhere else.
+
+Every protected blueprint names one of exigir_login, exigir_operario and exigir_admin as its before_request.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Flask, g, request
-from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
+from flask import Flask, current_app, g, request
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import ExpiredSignatureError, PyJWTError
 
-from api.base import sesion
+from api.base import LECTURA, limitador, sesion
 from api.errores import Problema
 from shared import usuarios
 from shared.modelos import Rol, Usuario
@@ -24,7 +26,9 @@ DESAFIO = {"WWW-Authenticate": 'Bearer realm="climaguru"'}
 SIN_TOKEN = "Envíe un token válido en la cabecera Authorization: Bearer <token>; se obtiene en /api/auth/login."
 VENCIDO = "El token venció. Pida otro en /api/auth/refresh o vuelva a entrar."
 INVALIDO = "El token no sirve (cerró la sesión, cambió la clave o la cuenta está inactiva). Vuelva a entrar."
-LECTURA = ("GET", "HEAD", "OPTIONS")
+SOLO_LECTURA = "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol."
+SOLO_ADMIN = "Solo un administrador puede hacer esto."
+EPOCA = "epoca"  # claim: usuarios.epoca when the token was issued
 
 
 def configurar(app: Flask, settings: Settings) -> None:
@@ -39,9 +43,38 @@ def configurar(app: Flask, settings: Settings) -> None:
     JWTManager(app)
 
 
+def token_de_acceso(usuario: Usuario) -> str:
+    token: str = create_access_token(str(usuario.id), additional_claims={EPOCA: usuarios.epoca(usuario)})
+    return token
+
+
+def token_de_refresco(usuario: Usuario) -> str:
+    token: str = create_refresh_token(str(usuario.id), additional_claims={EPOCA: usuarios.epoca(usuario)})
+    return token
+
+
 def exigir_login() -> None:
     """Before each request of a protected blueprint; as con_login."""
     _exigir(refresh=False)
+
+
+def exigir_operario() -> None:
+    """As exigir_login; a consultor may only read."""
+    exigir_login()
+    if usuario_actual().rol == Rol.CONSULTOR and request.method not in LECTURA:
+        raise Problema(403, SOLO_LECTURA)
+
+
+def exigir_admin() -> None:
+    """As exigir_login, for administrators only."""
+    exigir_login()
+    exigir_rol(Rol.ADMIN)
+
+
+def exigir_rol(*roles: Rol) -> None:
+    """Of the user who is already known to be logged in."""
+    if usuario_actual().rol not in roles:
+        raise Problema(403, SOLO_ADMIN if roles == (Rol.ADMIN,) else "Su rol no permite hacer esto.")
 
 
 def con_login(vista: Callable[P, R]) -> Callable[P, R]:
@@ -54,22 +87,6 @@ def con_refresh(vista: Callable[P, R]) -> Callable[P, R]:
     return _antes(lambda: _exigir(refresh=True), vista)
 
 
-def _antes(exigir: Callable[[], None], vista: Callable[P, R]) -> Callable[P, R]:
-    @wraps(vista)
-    def protegida(*args: P.args, **kwargs: P.kwargs) -> R:
-        exigir()
-        return vista(*args, **kwargs)
-
-    return protegida
-
-
-def exigir_operario() -> None:
-    """As exigir_login; a consultor may only read."""
-    exigir_login()
-    if usuario_actual().rol == Rol.CONSULTOR and request.method not in LECTURA:
-        raise Problema(403, "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol.")
-
-
 def usuario_actual() -> Usuario:
     usuario: Usuario = g.usuario
     return usuario
@@ -80,6 +97,20 @@ def puede_leer(dueno_id: int) -> bool:
     return usuario_actual().id == dueno_id or usuario_actual().rol in (Rol.CONSULTOR, Rol.ADMIN)
 
 
+def puede_cambiar(dueno_id: int) -> bool:
+    """What is theirs; an admin, everything. Keys and favourites are read by the same rule."""
+    return usuario_actual().id == dueno_id or usuario_actual().rol == Rol.ADMIN
+
+
+def _antes(exigir: Callable[[], None], vista: Callable[P, R]) -> Callable[P, R]:
+    @wraps(vista)
+    def protegida(*args: P.args, **kwargs: P.kwargs) -> R:
+        exigir()
+        return vista(*args, **kwargs)
+
+    return protegida
+
+
 def _exigir(*, refresh: bool) -> None:
     try:
         verify_jwt_in_request(refresh=refresh)
@@ -88,9 +119,20 @@ def _exigir(*, refresh: bool) -> None:
     except (JWTExtendedException, PyJWTError, ValueError) as e:
         raise Problema(401, SIN_TOKEN, cabeceras=DESAFIO) from e
     token = get_jwt()
-    emitido_en = datetime.fromtimestamp(token["iat"], UTC)
     quien = token["sub"]
-    usuario = usuarios.con_token(sesion(), int(quien), token["jti"], emitido_en) if quien.isdigit() else None
+    usuario_id = int(quien) if quien.isdecimal() else 0
+    usuario = usuarios.con_token(sesion(), usuario_id, token["jti"], token.get(EPOCA, ""))
     if usuario is None:
         raise Problema(401, INVALIDO, cabeceras=DESAFIO)
     g.usuario = usuario
+    _contar()
+
+
+def _limite() -> str:
+    settings: Settings = current_app.extensions["settings"]
+    return settings.limite_api
+
+
+@limitador.shared_limit(_limite, scope="api", key_func=lambda: f"usuario:{usuario_actual().id}")
+def _contar() -> None:
+    """One request of this user; 429 when they have made LIMITE_API."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
-from flask import g, request
+import structlog
+from flask import Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
 
-from api.base import sesion
+from api.base import LECTURA, sesion
 from shared import usuarios
+
+log = structlog.get_logger()
+
+RECHAZOS = (400, 403, 404, 409, 413, 415, 422)
 
 
 def anotar(accion: str, usuario_id: int | None, detalle: dict[str, Any] | None = None) -> None:
@@ -16,7 +23,29 @@ def anotar(accion: str, usuario_id: int | None, detalle: dict[str, Any] | None =
         sesion(),
         accion,
         usuario_id,
-        ip=request.remote_addr,
+        ip=direccion(),
         agente=request.headers.get("User-Agent"),
         detalle={"id_peticion": g.id_peticion, **(detalle or {})},
     )
+
+
+def direccion() -> str | None:
+    """The client's address; None when what a proxy forwarded is none (it is text, and may be any text)."""
+    try:
+        return str(ip_address((request.remote_addr or "").split("%")[0]))
+    except ValueError:
+        return None
+
+
+def anotar_rechazo(respuesta: Response) -> Response:
+    """After each request: a write by a known user that was refused (4xx) leaves a row too."""
+    usuario = g.get("usuario")
+    if usuario is None or request.method in LECTURA or respuesta.status_code not in RECHAZOS:
+        return respuesta
+    sesion().rollback()
+    anotar("rechazada", usuario.id, {"metodo": request.method, "ruta": request.path, "estado": respuesta.status_code})
+    try:
+        sesion().commit()
+    except SQLAlchemyError as e:
+        log.warning("sin_anotar", tipo=type(e).__name__)
+    return respuesta

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from flask import current_app, request
-from flask_jwt_extended import create_access_token, create_refresh_token, decode_token, get_jwt
+from flask_jwt_extended import decode_token, get_jwt
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 
@@ -16,7 +19,7 @@ from api.actividad import anotar
 from api.base import Rutas, limitador, sesion
 from api.errores import Problema
 from api.esquemas.comunes import Mensaje
-from api.esquemas.cuentas import Login, Logout, Registro, Tokens, UsuarioSobre
+from api.esquemas.cuentas import CambioPassword, Login, Logout, Registro, Tokens, UsuarioSobre
 from shared import usuarios
 from shared.db import plegar
 from shared.modelos import Usuario
@@ -32,25 +35,39 @@ def _settings() -> Settings:
 
 
 def _cuenta() -> str:
-    """The account somebody tries to enter, whatever case they type it in."""
+    """The account somebody tries to enter, whatever case they type it in; a digest, for it may be their password."""
     cuerpo = request.get_json(silent=True)
     nombre = cuerpo.get("username") if isinstance(cuerpo, dict) else None
-    return f"cuenta:{plegar(str(nombre))[:100]}"
+    return f"cuenta:{sha256(plegar(str(nombre)).encode(errors='replace')).hexdigest()[:32]}"
+
+
+def _propia_cuenta() -> str:
+    return f"password:{usuario_actual().id}"
+
+
+@contextmanager
+def ya_existe() -> Iterator[None]:
+    """A taken username or email is 409."""
+    try:
+        yield
+    except usuarios.YaExiste as e:
+        sesion().rollback()
+        raise Problema(409, "Ese usuario o correo ya tiene cuenta.", {c: [OCUPADO] for c in e.args[0]}) from e
 
 
 @rutas.post("/register")
 @limitador.limit(lambda: _settings().limite_registro)
+@rutas.doc(security=[])
 @rutas.arguments(Registro)
 @rutas.response(201, UsuarioSobre)
+@rutas.alt_response(403, description="El registro está cerrado.")
+@rutas.alt_response(409, description="El usuario o el correo ya tiene cuenta.")
 def register(datos: dict[str, Any]) -> dict[str, Any]:
     """Crea una cuenta de operario."""
     if not _settings().registro_abierto:
         raise Problema(403, "El registro está cerrado. Pida una cuenta a un administrador.")
-    try:
+    with ya_existe():
         usuario = usuarios.crear(sesion(), **datos, rounds=_settings().bcrypt_rounds)
-    except usuarios.YaExiste as e:
-        sesion().rollback()
-        raise Problema(409, "Ese usuario o correo ya tiene cuenta.", {c: [OCUPADO] for c in e.args[0]}) from e
     anotar("registro", usuario.id)
     sesion().commit()
     return {"message": "Cuenta creada. Ya puede entrar en /api/auth/login.", "usuario": usuario}
@@ -59,14 +76,17 @@ def register(datos: dict[str, Any]) -> dict[str, Any]:
 @rutas.post("/login")
 @limitador.limit(lambda: _settings().limite_login)
 @limitador.limit(lambda: _settings().limite_login_cuenta, key_func=_cuenta, deduct_when=lambda r: r.status_code == 401)
+@rutas.doc(security=[])
 @rutas.arguments(Login)
 @rutas.response(200, Tokens)
+@rutas.alt_response(401, description="Usuario o contraseña incorrectos.")
 def login(datos: dict[str, Any]) -> dict[str, Any]:
     """Entra con usuario o correo y contraseña."""
     cerradura: usuarios.Cerradura = current_app.extensions["cerradura"]
     usuario = cerradura.abrir(sesion(), datos["username"], datos["password"])
     if usuario is None:
-        anotar("login_fallido", None, {"username": datos["username"]})
+        conocido = usuarios.buscar(sesion(), datos["username"])  # what is no account's name may be a password
+        anotar("login_fallido", None, {"username": conocido.username if conocido else None})
         sesion().commit()
         raise Problema(401, "Usuario o contraseña incorrectos.", cabeceras=acceso.DESAFIO)
     usuarios.anotar_login(sesion(), usuario)
@@ -74,23 +94,24 @@ def login(datos: dict[str, Any]) -> dict[str, Any]:
     sesion().commit()
     return {
         **_acceso(usuario),
-        "refresh_token": create_refresh_token(str(usuario.id)),
+        "refresh_token": acceso.token_de_refresco(usuario),
         "usuario": usuario,
     }
 
 
 @rutas.post("/refresh")
 @acceso.con_refresh
-@rutas.doc(security=[{"token": []}])
+@rutas.doc(security=[{"token_de_refresco": []}])
 @rutas.response(200, Tokens)
 def refresh() -> dict[str, Any]:
     """Un access_token nuevo a cambio del refresh_token, que va en Authorization."""
+    anotar("refresh", usuario_actual().id)
+    sesion().commit()
     return _acceso(usuario_actual())
 
 
 @rutas.post("/logout")
 @acceso.con_login
-@rutas.doc(security=[{"token": []}])
 @rutas.arguments(Logout, required=False)
 @rutas.response(200, Mensaje)
 def logout(datos: dict[str, Any]) -> dict[str, str]:
@@ -103,9 +124,30 @@ def logout(datos: dict[str, Any]) -> dict[str, str]:
     return {"message": "Sesión cerrada."}
 
 
+@rutas.post("/cambiar-password")
+@acceso.con_login
+@limitador.limit(
+    lambda: _settings().limite_login_cuenta, key_func=_propia_cuenta, deduct_when=lambda r: r.status_code == 422
+)
+@rutas.arguments(CambioPassword)
+@rutas.response(200, Mensaje)
+@rutas.alt_response(409, description="La contraseña se cambió mientras tanto.")
+def cambiar_password(datos: dict[str, str]) -> dict[str, str]:
+    """Cambia la contraseña; todas las sesiones abiertas, esta también, se cierran."""
+    usuario = usuario_actual()
+    sesion().commit()  # no transaction is held while bcrypt works
+    if not usuarios.coincide(datos["actual"], usuario.password_hash):
+        raise Problema(422, "La contraseña actual no es esa.", {"actual": ["No es su contraseña."]})
+    nuevo = usuarios.cifrar_password(datos["nueva"], _settings().bcrypt_rounds)
+    if not usuarios.cambiar_password(sesion(), usuario, nuevo):
+        raise Problema(409, "La contraseña se cambió mientras tanto. Vuelva a entrar.")
+    anotar("cambiar_password", usuario.id)
+    sesion().commit()
+    return {"message": "Contraseña cambiada. Vuelva a entrar con la nueva."}
+
+
 @rutas.get("/me")
 @acceso.con_login
-@rutas.doc(security=[{"token": []}])
 @rutas.response(200, UsuarioSobre)
 def me() -> dict[str, Any]:
     """Quién soy."""
@@ -114,7 +156,7 @@ def me() -> dict[str, Any]:
 
 def _acceso(usuario: Usuario) -> dict[str, Any]:
     return {
-        "access_token": create_access_token(str(usuario.id)),
+        "access_token": acceso.token_de_acceso(usuario),
         "expires_in": _settings().jwt_access_token_expires,
     }
 

@@ -15,6 +15,7 @@ from marshmallow import ValidationError, fields
 E = TypeVar("E", bound=StrEnum)
 FECHA = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ENTERO = re.compile(r"\d{1,9}", re.ASCII)
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # as it stands between the brackets of a pattern
 COMUNES = {
     "required": "Falta este campo.",
     "null": "No puede ser null.",
@@ -45,9 +46,32 @@ class Entero(fields.Integer):
     default_error_messages = {**COMUNES, "invalid": "Debe ser un número entero, sin comillas."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        entero = isinstance(value, int) or (isinstance(value, float) and value.is_integer())  # in JSON 3.0 is one
+        if isinstance(value, bool) or not entero:
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class Booleano(fields.Boolean):
+    """true or false; not 1, nor "sí"."""
+
+    default_error_messages = {**COMUNES, "invalid": "Debe ser true o false, sin comillas."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
             raise self.make_error("invalid")
         return value
+
+
+class BooleanoTexto(fields.Boolean):
+    """true or false in a query string."""
+
+    default_error_messages = {**COMUNES, "invalid": "Debe ser true o false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
 
 
 class EnteroTexto(fields.Integer):
@@ -62,7 +86,7 @@ class EnteroTexto(fields.Integer):
 
 
 class Texto(fields.String):
-    """Unicode text in NFC, trimmed, without control characters. minimo, maximo: characters after trimming."""
+    """Unicode text in NFC, trimmed, without control characters. maximo: characters, before trimming and after."""
 
     default_error_messages = {
         **COMUNES,
@@ -86,7 +110,7 @@ class Texto(fields.String):
             raise self.make_error("control")
         if not texto:
             raise self.make_error("vacio")
-        if len(texto) > self.maximo:
+        if max(len(value), len(texto)) > self.maximo:
             raise self.make_error("largo", maximo=self.maximo)
         return texto
 
@@ -133,7 +157,8 @@ class Opciones(fields.List[Any]):
     default_error_messages = {**COMUNES, "invalid": "Debe ser una lista.", "vacia": "Elija al menos uno."}
 
     def __init__(self, tipo: type[StrEnum], **kwargs: Any) -> None:
-        super().__init__(Opcion(tipo), metadata={"minItems": 1, **kwargs.pop("metadata", {})}, **kwargs)
+        metadata = {"minItems": 1, "maxItems": 100, **kwargs.pop("metadata", {})}
+        super().__init__(Opcion(tipo), metadata=metadata, **kwargs)
         self.tipo = tipo
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:

@@ -2,66 +2,81 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator
+from functools import partial
 from math import ceil
 from typing import Any
 
-import orjson
 from flask import Response, current_app, request
 from redis.exceptions import RedisError
 
 from api import acceso, espera
 from api.acceso import usuario_actual
 from api.actividad import anotar
-from api.base import Rutas, db, sesion
+from api.admision import admision
+from api.base import Rutas, db, paginar, sesion
+from api.documentos import documento, tramos
 from api.errores import Problema, no_encontrado
+from api.esquemas.cabeceras import da
 from api.esquemas.consultas import (
-    ConsultaSalida,
     ConsultaSobre,
     ConsultasPagina,
     Descarga,
+    DescargaJson,
     Espera,
     Historico,
     MisConsultas,
     TiempoReal,
-    lugar_de,
+    pedido_de,
 )
-from api.formatos import FORMATOS, Documento
+from api.formatos import FORMATOS
 from api.vistas import datos_clima, enlaces
-from shared import archivo, consultas, respuestas
-from shared.clima import Parametro, Pedido, Periodo, Resolucion, TipoConsulta, campos_de
+from shared import archivo, consultas
+from shared.clima import TipoConsulta
 from shared.cola import Timbre, ritmo
 from shared.db import Sesiones
-from shared.modelos import Consulta, Estado, Rol
-from shared.series import Fila, desempacar
-from shared.settings import Settings
+from shared.modelos import Consulta, Estado
 
 rutas = Rutas("consultas", __name__, url_prefix="/api/consultas", description="Consultas del tiempo")
 rutas.before_request(acceso.exigir_operario)
 
-CLAVE_IDEMPOTENCIA = re.compile(r"[\x20-\x7e]{1,100}")
-ID_MAXIMO = 2**31 - 1  # INT of the table
 RETRY_MINIMO_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
 RETRY_MAXIMO_S = 60
-SATURADA_S = 15
 PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\b", re.ASCII | re.IGNORECASE)
 VERSION = re.compile(r"\d{1,9}", re.ASCII)
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
+SIN_CAMBIO = "No cambió desde If-None-Match."
+EVENTO = {  # one of the stream
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "La versión de la consulta."},
+        "event": {"type": "string", "enum": ["consulta"]},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "La consulta, como en GET."},
+    },
+}
+UN_EVENTO = 'id: 3\nevent: consulta\ndata: {"id":12,"estado":"completada"}\n\n'
+UN_CSV = "fecha,ciudad,temperatura,fuentes,origen\r\n2026-01-31,Medellín,22.4,openmeteo,proveedores\r\n"
+YA_TERMINADA = "La que se creó antes con esa Idempotency-Key, o la que terminó dentro de Prefer: wait=N."
+DE_YA_TERMINADA = da("Location", a_veces=("Idempotency-Replayed", "Preference-Applied"))
+DE_ACEPTADA = da("Location", "Retry-After", a_veces=("Preference-Applied",))
 
 
 @rutas.post("/tiempo-real")
+@rutas.pide("Idempotency-Key", "Prefer")
 @rutas.arguments(TiempoReal)
-@rutas.response(202, ConsultaSobre)
+@rutas.response(202, ConsultaSobre, description="Aceptada.", headers=DE_ACEPTADA)
+@rutas.alt_response(200, schema=ConsultaSobre, description=YA_TERMINADA, headers=DE_YA_TERMINADA, success=True)
 def crear_tiempo_real(datos: dict[str, Any]) -> Respuesta:
     """Pide el tiempo de ahora en un lugar; consulte Location hasta que estado sea completada o error."""
     return _crear(TipoConsulta.TIEMPO_REAL, datos)
 
 
 @rutas.post("/historico")
+@rutas.pide("Idempotency-Key", "Prefer")
 @rutas.arguments(Historico)
-@rutas.response(202, ConsultaSobre)
+@rutas.response(202, ConsultaSobre, description="Aceptada.", headers=DE_ACEPTADA)
+@rutas.alt_response(200, schema=ConsultaSobre, description=YA_TERMINADA, headers=DE_YA_TERMINADA, success=True)
 def crear_historico(datos: dict[str, Any]) -> Respuesta:
     """Pide el tiempo de unos días pasados en un lugar, por días o por horas."""
     return _crear(TipoConsulta.HISTORICO, datos)
@@ -72,22 +87,14 @@ def crear_historico(datos: dict[str, Any]) -> Respuesta:
 @rutas.response(200, ConsultasPagina)
 def mis_consultas(filtros: dict[str, Any]) -> dict[str, Any]:
     """Las consultas propias, la más nueva primero."""
-    pagina, por_pagina = filtros.pop("page"), filtros.pop("per_page")
-    orden = archivo.seleccionar(usuario_actual().id, **filtros)
-    hallado = db.paginate(orden, page=pagina, per_page=por_pagina, error_out=False)
-    return {
-        "consultas": hallado.items,
-        "total": hallado.total,
-        "pages": hallado.pages,
-        "current_page": pagina,
-        "per_page": por_pagina,
-    }
+    return paginar("consultas", partial(archivo.seleccionar, usuario_actual().id), filtros)
 
 
 @rutas.get("/<int:consulta_id>")
+@rutas.pide("If-None-Match")
 @rutas.arguments(Espera, location="query")
-@rutas.response(200, ConsultaSobre)
-@rutas.alt_response(304, description="No cambió desde If-None-Match.")
+@rutas.response(200, ConsultaSobre, headers=da("ETag", a_veces=("Retry-After",)))
+@rutas.alt_response(304, description=SIN_CAMBIO, headers=da("ETag", a_veces=("Retry-After",)))
 def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
     """Una consulta y, si terminó bien, sus datos. Con esperar, responde en cuanto cambia o termina."""
     consulta = _visible(consulta_id)
@@ -95,13 +102,14 @@ def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
         consulta = _esperada(consulta, opciones["esperar"])
     etiqueta = f"{consulta.id}-{consulta.version}"
     cabeceras = {"ETag": f'"{etiqueta}"', "Cache-Control": "private, no-cache", **_retry_after(consulta)}
-    if request.if_none_match.contains(etiqueta):
+    if request.if_none_match.contains_weak(etiqueta):  # nginx makes an ETag weak when it compresses the answer
         return Response(status=304, headers=cabeceras)  # type: ignore[return-value]
     return _sobre(consulta), 200, cabeceras
 
 
 @rutas.get("/<int:consulta_id>/eventos")
-@rutas.response(200, content_type="text/event-stream")
+@rutas.pide("Last-Event-ID")
+@rutas.response(200, EVENTO, content_type="text/event-stream", example=UN_EVENTO)
 def eventos(consulta_id: int) -> Response:
     """Un evento por cada cambio, hasta el final (Server-Sent Events; Last-Event-ID reanuda)."""
     _visible(consulta_id)
@@ -129,7 +137,7 @@ def cancelar(consulta_id: int) -> Respuesta:
 
 
 @rutas.post("/<int:consulta_id>/reintentar")
-@rutas.response(202, ConsultaSobre)
+@rutas.response(202, ConsultaSobre, headers=da("Location", "Retry-After"))
 @rutas.alt_response(409, description="No está en error ni completada en parte.")
 def reintentar(consulta_id: int) -> Respuesta:
     """Pide otra vez solo lo que falló, de una consulta en error o completada en parte."""
@@ -144,8 +152,13 @@ def reintentar(consulta_id: int) -> Respuesta:
 
 
 @rutas.get("/<int:consulta_id>/descargar")
+@rutas.pide("If-None-Match")
 @rutas.arguments(Descarga, location="query")
-@rutas.response(200, content_type="application/octet-stream")
+@rutas.response(200, DescargaJson, headers=da("ETag", "Content-Disposition"))
+@rutas.response(200, {"type": "string"}, content_type="text/csv", example=UN_CSV)
+@rutas.response(200, {"type": "string"}, content_type="text/plain")
+@rutas.response(200, {"type": "string"}, content_type="application/yaml")
+@rutas.alt_response(304, description=SIN_CAMBIO, headers=da("ETag"))
 @rutas.alt_response(409, description="Aún no está completada; el cuerpo dice su estado.")
 def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
     """La respuesta como fichero json, csv, txt o yaml."""
@@ -158,38 +171,17 @@ def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
         "Cache-Control": "private, no-cache",
         "Content-Disposition": f'attachment; filename="consulta_{consulta.id}.{formato}"',
     }
-    if request.if_none_match.contains(cabeceras["ETag"].strip('"')):
+    if request.if_none_match.contains_weak(cabeceras["ETag"].strip('"')):
         return Response(status=304, headers=cabeceras)
     tipo, escribir = FORMATOS[formato]
-    documento = _documento(consulta)
+    entero = documento(sesion(), consulta)
     db.session.remove()  # nothing stays open while the client reads
-    return Response(escribir(documento, _tramos(Sesiones(db.engine), consulta.id)), 200, cabeceras, content_type=tipo)
+    return Response(escribir(entero, tramos(Sesiones(db.engine), consulta.id)), 200, cabeceras, content_type=tipo)
 
 
 def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
-    settings: Settings = current_app.extensions["settings"]
-    clave = _clave_idempotencia()
-    huella = hashlib.sha256(orjson.dumps([tipo, request.get_json()], option=orjson.OPT_SORT_KEYS)).hexdigest()
-    try:
-        consulta, repetida = consultas.crear(
-            sesion(),
-            usuario_actual().id,
-            _pedido(tipo, datos),
-            max_activas=settings.max_activas,
-            max_pendientes=settings.max_pendientes,
-            ip=request.remote_addr,
-            clave=clave,
-            huella=huella if clave else None,
-        )
-    except consultas.ClaveReutilizada as e:
-        texto = "Esa Idempotency-Key ya se usó con otro cuerpo. Use una nueva."
-        raise Problema(422, texto, {"Idempotency-Key": [texto]}) from e
-    except consultas.DemasiadasActivas as e:
-        texto = f"Tiene {settings.max_activas} consultas sin terminar. Espere a que acaben algunas."
-        raise Problema(429, texto, cabeceras={"Retry-After": "10"}) from e
-    except consultas.Saturada as e:
-        texto = "Hay demasiadas consultas esperando en todo el sistema. Vuelva a intentarlo en unos segundos."
-        raise Problema(503, texto, cabeceras={"Retry-After": str(SATURADA_S)}) from e
+    with admision(tipo) as condiciones:
+        consulta, repetida = consultas.crear(sesion(), usuario_actual().id, pedido_de(tipo, datos), **condiciones)
     return _aceptada(consulta, repetida)
 
 
@@ -224,7 +216,7 @@ def _esperada(consulta: Consulta, segundos: int, *, hasta_el_final: bool = False
     por_cambio = bool(conocidas) and not hasta_el_final
 
     def cumple(version: int, final: bool) -> bool:
-        return not conocidas.contains(f"{consulta.id}-{version}") if por_cambio else final
+        return not conocidas.contains_weak(f"{consulta.id}-{version}") if por_cambio else final
 
     espera.esperar(consulta.id, cumple, segundos)
     return _visible(consulta.id)
@@ -249,32 +241,8 @@ def _retry_after(consulta: Consulta) -> dict[str, str]:
     return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S[consulta.tipo_consulta], segundos)))}
 
 
-def _pedido(tipo: TipoConsulta, datos: dict[str, Any]) -> Pedido:
-    periodo = None
-    if tipo == TipoConsulta.HISTORICO:
-        periodo = Periodo(datos["fecha_inicio"], datos["fecha_fin"], datos["resolucion"])
-    return Pedido(
-        tipo=tipo,
-        ciudad=datos.get("ciudad"),
-        lugar=lugar_de(datos),
-        parametros=datos["parametros"],
-        proveedores=datos.get("proveedores"),
-        formato=datos["formato"],
-        periodo=periodo,
-        max_edad_s=datos.get("max_edad_s"),
-    )
-
-
-def _clave_idempotencia() -> str | None:
-    clave = request.headers.get("Idempotency-Key")
-    if clave is not None and not CLAVE_IDEMPOTENCIA.fullmatch(clave):
-        texto = "Debe tener entre 1 y 100 caracteres ASCII imprimibles."
-        raise Problema(422, f"Idempotency-Key no es válida. {texto}", {"Idempotency-Key": [texto]})
-    return clave
-
-
 def _visible(consulta_id: int) -> Consulta:
-    consulta = archivo.leer(sesion(), consulta_id) if consulta_id <= ID_MAXIMO else None
+    consulta = archivo.leer(sesion(), consulta_id)
     if consulta is None or not acceso.puede_leer(consulta.usuario_id):
         raise no_encontrado()
     return consulta
@@ -283,7 +251,7 @@ def _visible(consulta_id: int) -> Consulta:
 def _propia(consulta_id: int) -> Consulta:
     """One that the caller may change: their own; an admin, anybody's."""
     consulta = _visible(consulta_id)
-    if consulta.usuario_id != usuario_actual().id and usuario_actual().rol != Rol.ADMIN:
+    if not acceso.puede_cambiar(consulta.usuario_id):
         raise no_encontrado()
     return consulta
 
@@ -295,28 +263,3 @@ def _sobre(consulta: Consulta) -> dict[str, Any]:
     if consulta.estado == Estado.COMPLETADA and (datos := archivo.datos_de(sesion(), consulta.id)):
         sobre["datos_clima"] = datos_clima(datos)
     return sobre
-
-
-def _documento(consulta: Consulta) -> Documento:
-    datos = archivo.datos_de(sesion(), consulta.id)
-    assert datos is not None  # written in the same transaction as estado completada
-    momento = {None: [], Resolucion.DIARIA: ["fecha"], Resolucion.HORARIA: ["instante", "fecha"]}
-    return Documento(
-        consulta=ConsultaSalida().dump(consulta),
-        datos_clima=datos_clima(datos),
-        valores=datos.datos_completos["valores"],
-        campos=campos_de([Parametro(p) for p in consulta.parametros_solicitados]),
-        momento=momento[consulta.resolucion],
-    )
-
-
-def _tramos(sesiones: Sesiones, consulta_id: int) -> Iterator[list[Fila]]:
-    """The stored pieces one by one, each read in a transaction of its own."""
-    numero = 0
-    while True:
-        with sesiones.transaccion() as s:
-            hallado = respuestas.tramo(s, consulta_id, numero)
-        if hallado is None:
-            return
-        numero = hallado[0] + 1
-        yield desempacar(hallado[1])

@@ -40,6 +40,8 @@ DETALLES = {
     503: "Un servicio del que dependemos no responde. Vuelva a intentarlo en unos segundos.",
 }
 ESPERA_503_S = 5
+CAMPOS_EN_DETALLE = 20
+CAMPOS_EN_ERRORES = 100  # a body may have any number of bad fields; an error is not as long as the request
 
 
 class Problema(Exception):
@@ -83,7 +85,8 @@ def _http(e: HTTPException) -> Response:
     errores = _campos(getattr(e, "data", None))
     detalle = DETALLES.get(estado, "La petición no se pudo atender.")
     if errores:
-        detalle = f"Corrija estos campos y vuelva a enviar: {', '.join(errores)}."
+        mas = ["…"] if len(errores) > CAMPOS_EN_DETALLE else []
+        detalle = f"Corrija estos campos y vuelva a enviar: {', '.join([*list(errores)[:CAMPOS_EN_DETALLE], *mas])}."
     propias = {k: v for k, v in e.get_headers() if k in ("Allow", "Retry-After")}
     return respuesta(estado, detalle, errores, propias)
 
@@ -127,7 +130,7 @@ def _campos(datos: Any) -> dict[str, list[str]]:
     planos: dict[str, list[str]] = {}
     for del_lugar in mensajes.values() if isinstance(mensajes, dict) else []:
         _aplanar(del_lugar, "", planos)
-    return planos
+    return dict(list(planos.items())[:CAMPOS_EN_ERRORES])
 
 
 def _aplanar(mensajes: Any, prefijo: str, planos: dict[str, list[str]]) -> None:

@@ -66,16 +66,16 @@ def en_csv(d: Documento, tramos: Tramos) -> Iterator[bytes]:
     origen = "laboratorio" if d.datos_clima["laboratorio"] else "proveedores"
     lugar = [d.consulta[c] for c in fijas]
     if d.momento:
-        yield _linea([*d.momento, *fijas, *d.campos, "fuentes", "origen"])
+        yield linea([*d.momento, *fijas, *d.campos, "fuentes", "origen"])
         for filas in tramos:
             yield b"".join(
-                _linea([*_celdas(f, d.momento), *lugar, *_celdas(f, d.campos), f["fuentes"], origen]) for f in filas
+                linea([*_celdas(f, d.momento), *lugar, *_celdas(f, d.campos), f["fuentes"], origen]) for f in filas
             )
         return
-    yield _linea(["consulta_id", "completada_en", *fijas, *d.campos, "fuentes", "origen"])
+    yield linea(["consulta_id", "completada_en", *fijas, *d.campos, "fuentes", "origen"])
     fuentes = " ".join(d.datos_clima["fuentes_utilizadas"])
     consulta = [d.consulta["id"], d.consulta["completada_en"]]
-    yield _linea([*consulta, *lugar, *_celdas(d.valores, d.campos), fuentes, origen])
+    yield linea([*consulta, *lugar, *_celdas(d.valores, d.campos), fuentes, origen])
 
 
 def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
@@ -119,7 +119,7 @@ def _celdas(fila: Fila, columnas: list[str]) -> list[Any]:
     return [fila.get(c) for c in columnas]
 
 
-def _linea(celdas: list[Any]) -> bytes:
+def linea(celdas: list[Any]) -> bytes:
     salida = io.StringIO()
     csv.writer(salida, lineterminator="\r\n").writerow([neutralizar(c) for c in celdas])
     return salida.getvalue().encode()

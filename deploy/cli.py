@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from deploy.base import base_de_datos
+from deploy.claves import generar_secretos, rotar_clave
+from deploy.cuentas import cambiar_clave, crear_admin
 from deploy.laboratorio import comando as laboratorio
-from shared import esquema, usuarios
-from shared.db import Sesiones, crear_motor
-from shared.modelos import Rol
+from shared import esquema
 from shared.settings import cargar
 
 DATOS = Path.home() / ".local" / "share" / "climaguru"
@@ -81,42 +82,6 @@ def demo(salida: Path, laboratorio: bool | None) -> None:
         raise click.ClickException(str(e)) from e
 
 
-@main.command("crear-admin")
-@click.option("--usuario", prompt="Usuario", help="Nombre de usuario.")
-@click.option("--correo", prompt="Correo", help="Correo electrónico.")
-@click.option("--generar", is_flag=True, help="Genera la contraseña y la muestra una vez, en lugar de pedirla.")
-def crear_admin(usuario: str, correo: str, generar: bool) -> None:
-    """Crea un administrador en la base de datos de DATABASE_URL."""
-    import secrets
-
-    from api.esquemas.cuentas import Registro
-
-    settings = cargar()
-    clave = (
-        secrets.token_urlsafe(12) if generar else click.prompt("Contraseña", hide_input=True, confirmation_prompt=True)
-    )
-    errores = Registro().validate({"username": usuario, "email": correo, "password": clave})
-    if errores:
-        raise click.ClickException("; ".join(f"{c}: {' '.join(t)}" for c, t in errores.items()))
-    try:
-        with Sesiones(crear_motor(settings)).transaccion() as s:
-            usuarios.crear(
-                s, username=usuario, email=correo, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds
-            )
-    except usuarios.YaExiste as e:
-        raise click.ClickException(f"Ya existe una cuenta con ese {' y ese '.join(e.args[0])}.") from e
-    click.echo(f"Administrador «{usuario}» creado." + (f" Contraseña: {clave}" if generar else ""))
-
-
-@main.command("generar-secretos")
-def generar_secretos() -> None:
-    """Escribe SECRET_KEY, JWT_SECRET_KEY y ENCRYPTION_KEY nuevas, listas para el fichero de entorno."""
-    from deploy.local.pila import generar_secretos as generar
-
-    for nombre, valor in generar().items():
-        click.echo(f"{nombre}={valor}")
-
-
 @main.group()
 def db() -> None:
     """El esquema de la base de datos de DATABASE_URL."""
@@ -126,7 +91,8 @@ def db() -> None:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño."""
-    esquema.subir(crear_motor(cargar()), revision)
+    with base_de_datos(cargar(), al_dia=False) as sesiones:
+        esquema.subir(sesiones.motor, revision)
     click.echo("Esquema al día.")
 
 
@@ -135,11 +101,13 @@ def upgrade(revision: str) -> None:
 @click.confirmation_option(prompt="Bajar el esquema puede borrar datos. ¿Seguir?")
 def downgrade(revision: str) -> None:
     """Baja el esquema a REVISION («base» lo borra todo)."""
-    esquema.bajar(crear_motor(cargar()), revision)
+    with base_de_datos(cargar(), al_dia=False) as sesiones:
+        esquema.bajar(sesiones.motor, revision)
     click.echo(f"Esquema en {revision}.")
 
 
-main.add_command(laboratorio)
+for _orden in (crear_admin, cambiar_clave, rotar_clave, generar_secretos, laboratorio):
+    main.add_command(_orden)
 
 if __name__ == "__main__":
     main()

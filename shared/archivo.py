@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from shared.calendario import en_dias
 from shared.clima import Fuente, TipoConsulta, fuente_de_json
 from shared.db import ms_desde
 from shared.modelos import Consulta, DatosClima, Estado
@@ -25,18 +26,19 @@ def seleccionar(
     desde: date | None = None,
     hasta: date | None = None,
 ) -> Select[Consulta]:
-    """A user's consultas, newest first. ciudad: the name, accents and case aside; days in UTC, inclusive."""
-    orden = select(Consulta).where(Consulta.usuario_id == usuario_id).order_by(Consulta.id.desc())
+    """A user's consultas, newest first. ciudad: the name, accents and case aside; days in UTC, inclusive.
+
+    Each filter alone is answered by its index (usuario_id, …), order included; that of days by creada_en.
+    """
+    entre = en_dias(Consulta.creada_en, desde, hasta)
+    orden = select(Consulta).where(Consulta.usuario_id == usuario_id, *entre)
+    orden = orden.order_by(*([Consulta.creada_en.desc()] if entre else []), Consulta.id.desc())
     if tipo:
         orden = orden.where(Consulta.tipo_consulta == tipo)
     if estado:
         orden = orden.where(Consulta.estado == estado)
     if ciudad:
         orden = orden.where(Consulta.ciudad == ciudad)
-    if desde:
-        orden = orden.where(Consulta.creada_en >= datetime.combine(desde, time(), UTC))
-    if hasta:
-        orden = orden.where(Consulta.creada_en < datetime.combine(hasta + timedelta(days=1), time(), UTC))
     return orden
 
 

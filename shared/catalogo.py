@@ -8,6 +8,8 @@ from shared.clima import Parametro, Proveedor, TipoConsulta
 
 P = Parametro
 TODOS = tuple(Parametro)
+CON_CLAVE = frozenset({Proveedor.OPENWEATHER, Proveedor.METEOBLUE, Proveedor.METEOSOURCE, Proveedor.IDEAM})
+CON_SECRETO = frozenset({Proveedor.METEOBLUE})  # signs its requests when there is one
 AMBOS = (TipoConsulta.TIEMPO_REAL, TipoConsulta.HISTORICO)
 
 

@@ -12,9 +12,13 @@ class Ilegible(Exception):
 
 
 class Cifrador:
+    """con_anterior: ENCRYPTION_KEY holds older keys too, which only read."""
+
     def __init__(self, settings: Settings) -> None:
-        claves = settings.encryption_key.get_secret_value().split(",")
-        self._fernet = MultiFernet([Fernet(clave.strip()) for clave in claves])
+        claves = [clave.strip() for clave in settings.encryption_key.get_secret_value().split(",")]
+        self._primera = Fernet(claves[0])
+        self._fernet = MultiFernet([Fernet(clave) for clave in claves])
+        self.con_anterior = len(set(claves)) > 1
 
     def cifrar(self, texto: str) -> str:
         return self._fernet.encrypt(texto.encode()).decode()
@@ -25,3 +29,11 @@ class Cifrador:
             return self._fernet.decrypt(cifrado.encode()).decode()
         except InvalidToken as e:
             raise Ilegible from e
+
+    def recifrar(self, cifrado: str) -> str:
+        """The same text under the first key; `cifrado` itself if that is what it is under. Raises Ilegible."""
+        try:
+            self._primera.decrypt(cifrado.encode())
+        except InvalidToken:
+            return self.cifrar(self.descifrar(cifrado))
+        return cifrado

@@ -16,6 +16,8 @@ from redis.exceptions import RedisError
 from shared.settings import Settings
 
 PROCESAR = "procesar_consulta"
+PROBAR = "probar_clave"
+TOCAR = "tocar"
 MANTENIMIENTO = "mantenimiento"
 COLAS = ("tiempo_real", "historico", MANTENIMIENTO)
 PREFIJO = "cg:"
@@ -90,13 +92,24 @@ class Timbre:
 
         After a failure it keeps silent for a few seconds, so that a hung broker does not slow every request.
         """
+        return self._enviar(PROCESAR, [consulta_id, cola], cola)
+
+    def tocar_debidas(self) -> bool:
+        """Ring once for all that is due: one message has the sweep ring for each."""
+        return self._enviar(TOCAR, [], MANTENIMIENTO)
+
+    def probar(self, clave_id: int) -> bool:
+        """Ring for a check of a user's key; as tocar."""
+        return self._enviar(PROBAR, [clave_id], MANTENIMIENTO)
+
+    def _enviar(self, tarea: str, argumentos: list[Any], cola: str) -> bool:
         if monotonic() < self._callado_hasta:
             return False
         try:
-            self._app.send_task(PROCESAR, args=[consulta_id, cola], queue=cola)
+            self._app.send_task(tarea, args=argumentos, queue=cola)
         except (OperationalError, RedisError, OSError) as e:
             self._callado_hasta = monotonic() + SILENCIO_S
-            log.warning("timbre_sin_broker", consulta_id=consulta_id, error=type(e).__name__)
+            log.warning("timbre_sin_broker", tarea=tarea, argumentos=argumentos, error=type(e).__name__)
             return False
         return True
 

@@ -10,6 +10,7 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import uniform
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared import resumenes
 from shared.cambios import cambio
 from shared.clima import (
     Encargo,
@@ -26,7 +28,7 @@ from shared.clima import (
     TipoConsulta,
 )
 from shared.db import ahora, ms_desde
-from shared.filas import columnas_de, datos_de_clima, encargo_de
+from shared.filas import columnas_de, datos_de_clima, encargo_de, juntos, participantes
 from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Estado
 
 ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
@@ -194,6 +196,7 @@ def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
         Consulta.turno == encargo.turno,
         parcial=resultado.parcial,
         progreso=100,
+        **participantes(resultado.fuentes),
         **_final(),
     ):
         return False
@@ -202,12 +205,24 @@ def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
     return True
 
 
-def registrar_fallo(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str, *, definitivo: bool) -> bool:
-    """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent."""
+def registrar_fallo(
+    s: Session,
+    encargo: Encargo,
+    codigo: CodigoError,
+    mensaje: str,
+    *,
+    definitivo: bool,
+    fallidas: Iterable[str] = (),
+) -> bool:
+    """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent.
+
+    fallidas: the providers that failed; they are kept if it then waits, and ends, with nobody left to ask.
+    """
+    mia, fuentes = Consulta.turno == encargo.turno, {"fuentes_fallidas": juntos(fallidas)}
     if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
-        return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, Consulta.turno == encargo.turno)
+        return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes)
     espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
-    return _a_pendiente(s, encargo.id, espera_s, Consulta.turno == encargo.turno)
+    return _a_pendiente(s, encargo.id, espera_s, mia, **fuentes)
 
 
 def cancelar(s: Session, consulta_id: int) -> bool:
@@ -226,14 +241,19 @@ def reintentar(s: Session, consulta_id: int) -> bool:
         "mensaje_error": None,
         "completada_en": None,
         "tiempo_respuesta_ms": None,
+        "fuentes_usadas": None,
+        "fuentes_fallidas": None,
         "intentos": 0,
         "progreso": 0,
         "disponible_en": ahora(),
         "tocar_en": ahora(PRIMER_TOQUE_S),
     }
-    return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
+    movida = _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
         s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, Consulta.parcial.is_(True), **cambios
     )
+    if movida:
+        resumenes.olvidar(s, consulta_id)
+    return movida
 
 
 def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> bool:
@@ -338,10 +358,10 @@ def _fallar(
     codigo: CodigoError,
     mensaje: str,
     *condiciones: ColumnElement[bool],
+    **cambios: Any,
 ) -> bool:
-    return _mover(
-        s, consulta_id, de, Estado.ERROR, *condiciones, codigo_error=codigo, mensaje_error=mensaje, **_final()
-    )
+    fin = {"codigo_error": codigo, "mensaje_error": mensaje, **_final(), **cambios}
+    return _mover(s, consulta_id, de, Estado.ERROR, *condiciones, **fin)
 
 
 def _final() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import floor, log
 from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, types
@@ -68,7 +69,7 @@ def _ahora_sqlite(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class ms_desde(FunctionElement[int]):  # noqa: N801
-    """Milliseconds from an instant column to the database's now."""
+    """Milliseconds from an instant column to the database's now; at most what an INT holds (25 days)."""
 
     type = Integer()
     inherit_cache = True
@@ -77,20 +78,22 @@ class ms_desde(FunctionElement[int]):  # noqa: N801
 @compiles(ms_desde, "mysql", "mariadb")
 def _ms_desde_mysql(element: ms_desde, compiler: SQLCompiler, **kw: Any) -> str:
     desde = compiler.process(element.clauses, **kw)
-    return f"(TIMESTAMPDIFF(MICROSECOND, {desde}, UTC_TIMESTAMP(6)) DIV 1000)"
+    return f"LEAST(TIMESTAMPDIFF(MICROSECOND, {desde}, UTC_TIMESTAMP(6)) DIV 1000, 2147483647)"
 
 
 @compiles(ms_desde, "sqlite")
 def _ms_desde_sqlite(element: ms_desde, compiler: SQLCompiler, **kw: Any) -> str:
     desde = compiler.process(element.clauses, **kw)
-    return f"CAST(ROUND((julianday('now') - julianday({desde})) * 86400000) AS INTEGER)"
+    return f"MIN(CAST(ROUND((julianday('now') - julianday({desde})) * 86400000) AS INTEGER), 2147483647)"
 
 
 def opciones_motor(settings: Settings) -> dict[str, Any]:
     """Engine options for this URL; Flask-SQLAlchemy and the worker use the same ones."""
+    comunes = {"hide_parameters": True}  # errors are logged, and what was being written may be a password's hash
     if settings.url_base_de_datos.startswith("sqlite"):
-        return {"connect_args": {"timeout": ESPERA_SQLITE_S, "check_same_thread": False}}
+        return {**comunes, "connect_args": {"timeout": ESPERA_SQLITE_S, "check_same_thread": False}}
     return {
+        **comunes,
         "isolation_level": "READ COMMITTED",
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_pool_size,
@@ -117,6 +120,8 @@ def _preparar_sqlite(conexion: DBAPIConnection, _registro: object) -> None:
     assert isinstance(conexion, sqlite3.Connection)
     conexion.isolation_level = None  # SQLAlchemy's "begin" event above opens transactions instead
     conexion.create_collation(INTERCALACION, _comparar)
+    conexion.create_function("ln", 1, log, deterministic=True)  # a build of SQLite may lack it
+    conexion.create_function("floor", 1, floor, deterministic=True)
     for orden in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         conexion.execute(f"PRAGMA {orden}")
 

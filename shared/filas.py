@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.clima import (
     Encargo,
     EstadoFuente,
+    Fuente,
     Lugar,
     Parametro,
     Pedido,
@@ -19,6 +20,7 @@ from shared.clima import (
 )
 
 PRECIPITACION_MAXIMA_MM = 9999.99
+DESCRIPCION_MAXIMA = 100
 
 
 def columnas_de(pedido: Pedido) -> dict[str, Any]:
@@ -62,14 +64,28 @@ def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
     return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido, fila["parcial"])
 
 
+def participantes(fuentes: Iterable[Fuente]) -> dict[str, str | None]:
+    """Who took part, as the columns fuentes_usadas and fuentes_fallidas."""
+    return {
+        "fuentes_usadas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.USADA),
+        "fuentes_fallidas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA),
+    }
+
+
+def juntos(proveedores: Iterable[str]) -> str | None:
+    return ",".join(sorted(proveedores)) or None
+
+
 def datos_de_clima(resultado: Resultado) -> dict[str, Any]:
-    """The row of datos_clima. A number too large for the customer's column stays whole in datos_completos."""
+    """The row of datos_clima. A value too large for the customer's column stays whole in datos_completos."""
     valores = resultado.valores
     columnas = {"temperatura_promedio": valores.get("temperatura"), **valores}
     columnas.pop("temperatura", None)
     lluvia = columnas.get("precipitacion")
     if isinstance(lluvia, float) and lluvia > PRECIPITACION_MAXIMA_MM:  # years of rain exceed DECIMAL(6,2)
         columnas["precipitacion"] = None
+    if texto := columnas.get("descripcion_clima"):  # a provider's own words, of any length
+        columnas["descripcion_clima"] = str(texto)[:DESCRIPCION_MAXIMA]
     return {
         **columnas,
         "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],

@@ -214,6 +214,24 @@ class Consulta(Base):
     )
 
 
+class Lote(Base):
+    """Added. Consultas accepted together; they name it in lote_id."""
+
+    __tablename__ = "lotes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"), index=True)
+    total: Mapped[int] = mapped_column(Integer)
+    clave_idempotencia: Mapped[str | None] = mapped_column(
+        String(100, collation="utf8mb4_bin").with_variant(String(100), "sqlite")
+    )
+    huella: Mapped[str | None] = mapped_column(String(64))
+    creado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
+    __table_args__ = (
+        UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_lotes_idempotencia"),
+        Base.__table_args__,
+    )
+
+
 class DatosClima(Base):
     __tablename__ = "datos_clima"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -270,14 +288,18 @@ class LogActividad(Base):
 
 
 class Resumen(Base):
-    """Added. What reportes say of one closed UTC day, of one user or (usuario_id 0) of all: counted once, by beat.
+    """Added. What reportes say of one UTC day, of one user or (usuario_id 0) of all; shared/resumenes.py writes it.
 
-    A day without a row of usuario_id 0 is counted when it is asked for. Outlives the consultas it counts.
+    hasta, of usuario_id 0: consultas created before it are counted here, and all have ended; later ones, and days
+    without that row, are counted when they are asked for. datos: Cifras. Outlives the consultas it counts.
+    mensual: of the whole month that begins on `dia`, the sum of its days, which stay.
     """
 
     __tablename__ = "resumenes"
     usuario_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    dia: Mapped[date] = mapped_column(Date, primary_key=True)
+    dia: Mapped[date] = mapped_column(Date, primary_key=True, index=True)
+    mensual: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    hasta: Mapped[datetime] = mapped_column(InstanteUtc)
     datos: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 

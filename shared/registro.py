@@ -51,3 +51,4 @@ def configurar(settings: Settings) -> None:
         "kombu",
     ):
         logging.getLogger(ruidoso).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warnings print whole URLs, keys included

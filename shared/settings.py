@@ -6,6 +6,7 @@ A setting has a default only if it is right in production and harmless in public
 from __future__ import annotations
 
 import os
+import re
 from base64 import urlsafe_b64decode
 from functools import cached_property
 from typing import Annotated, Literal, NoReturn
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRETOS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY")
 LARGO_MINIMO = 32  # bytes; RFC 7518 section 3.2 for HS256
+ORIGEN = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?")
 PALABRAS_DE_EJEMPLO = ("change", "cambi", "example", "ejemplo", "default", "secret", "password", "clave")
 
 
@@ -23,6 +25,14 @@ def _sin_barra(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("debe empezar por http:// o https://")
     return url.rstrip("/")
+
+
+def _origenes(lista: list[str]) -> list[str]:
+    """Exact origins, or "*" by itself: Flask-CORS would read anything else as a regular expression."""
+    for origen in lista:
+        if lista != ["*"] and not ORIGEN.fullmatch(origen):
+            raise ValueError("cada origen es https://servidor o https://servidor:puerto, sin barra final; «*» va solo")
+    return lista
 
 
 Url = Annotated[str, AfterValidator(_sin_barra)]
@@ -53,11 +63,12 @@ class Settings(BaseSettings):
     jwt_refresh_token_expires: int = Field(86400, ge=1)
     bcrypt_rounds: int = Field(12, ge=4, le=16)
     registro_abierto: bool = True
-    cors_origins: Annotated[list[str], NoDecode] = []
+    cors_origins: Annotated[list[str], NoDecode, AfterValidator(_origenes)] = []
     proxies_de_confianza: int = Field(0, ge=0)
     limite_login: str = "60/minute"
     limite_login_cuenta: str = "10/minute"
     limite_registro: str = "100/hour"
+    limite_api: str = "1200/minute"
     max_activas: int = Field(200, ge=1)
     max_pendientes: int = Field(20_000, ge=1)
 

@@ -1,4 +1,4 @@
-"""Accounts: create them, check passwords, revoke tokens, note what was done."""
+"""Accounts: create and change them, check passwords, revoke tokens, note what was done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import bcrypt
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import Select, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,43 @@ class YaExiste(Exception):
     """The username or the email is taken; the argument names the fields."""
 
 
+class UltimoAdmin(Exception):
+    """The change would leave the installation without an active admin."""
+
+
+class Cerradura:
+    """Checks passwords in the same time whether or not the user exists."""
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+        self._senuelo = cifrar_password("nadie", rounds)
+
+    def abrir(self, s: Session, nombre: str, password: str) -> Usuario | None:
+        """The active user with this username or email and password, or None. Commits: no transaction waits for bcrypt.
+
+        A hash of another cost than today's is renewed.
+        """
+        encontrado = buscar(s, nombre)
+        s.commit()
+        guardado = encontrado.password_hash if encontrado else self._senuelo
+        if not coincide(password, guardado) or encontrado is None or not encontrado.activo:
+            return None
+        if not guardado.startswith(self._senuelo[:7]):  # "$2b$12$"
+            nuevo = cifrar_password(password, self._rounds)
+            s.execute(update(Usuario).where(_sin_cambiar(encontrado)).values(password_hash=nuevo))
+        return encontrado
+
+
+def cifrar_password(password: str, rounds: int) -> str:
+    """Its bcrypt hash, which costs 2**rounds. At most LARGO_MAXIMO_BYTES."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
+
+
+def coincide(password: str, guardado: str) -> bool:
+    clave = password.encode()
+    return bcrypt.checkpw(clave[:LARGO_MAXIMO_BYTES], guardado.encode()) and len(clave) <= LARGO_MAXIMO_BYTES
+
+
 def crear(
     s: Session,
     *,
@@ -31,7 +68,7 @@ def crear(
     rounds: int,
 ) -> Usuario:
     """Add an account. Raises YaExiste (case does not count); nothing is written then."""
-    hash_ = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
+    hash_ = cifrar_password(password, rounds)
     usuario = Usuario(username=username, email=email, password_hash=hash_, nombre_completo=nombre_completo, rol=rol)
     try:
         with s.begin_nested():
@@ -42,44 +79,72 @@ def crear(
     return usuario
 
 
-def _ocupados(s: Session, username: str, email: str) -> list[str]:
-    ocupado = {
-        "username": s.scalar(select(exists().where(Usuario.username == username))),
-        "email": s.scalar(select(exists().where(Usuario.email == email))),
-    }
-    return [campo for campo, si in ocupado.items() if si]
+def leer(s: Session, usuario_id: int) -> Usuario | None:
+    return s.get(Usuario, usuario_id)
 
 
-class Cerradura:
-    """Checks passwords in the same time whether or not the user exists."""
+def buscar(s: Session, nombre: str) -> Usuario | None:
+    """The account with this username or email, whatever its case."""
+    return s.scalars(select(Usuario).where(or_(Usuario.username == nombre, Usuario.email == nombre))).first()
 
-    def __init__(self, rounds: int) -> None:
-        self._senuelo = bcrypt.hashpw(b"nadie", bcrypt.gensalt(rounds))
 
-    def abrir(self, s: Session, nombre: str, password: str) -> Usuario | None:
-        """The active user with this username or email and password, or None."""
-        encontrado = s.scalars(select(Usuario).where(or_(Usuario.username == nombre, Usuario.email == nombre))).first()
-        guardado = encontrado.password_hash.encode() if encontrado else self._senuelo
-        s.commit()  # no transaction is held while bcrypt works
-        clave = password.encode()
-        coincide = bcrypt.checkpw(clave[:LARGO_MAXIMO_BYTES], guardado) and len(clave) <= LARGO_MAXIMO_BYTES
-        return encontrado if encontrado and coincide and encontrado.activo else None
+def seleccionar(q: str | None = None, rol: Rol | None = None, activo: bool | None = None) -> Select[Usuario]:
+    """Accounts by id. q: part of the username, the email or the name."""
+    orden = select(Usuario).order_by(Usuario.id)
+    if q:
+        campos = (Usuario.username, Usuario.email, Usuario.nombre_completo)
+        orden = orden.where(or_(*(campo.contains(q, autoescape=True) for campo in campos)))
+    if rol:
+        orden = orden.where(Usuario.rol == rol)
+    if activo is not None:
+        orden = orden.where(Usuario.activo.is_(activo))
+    return orden
+
+
+def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
+    """Set rol, activo, nombre_completo or email. A deactivated user's tokens die.
+
+    Raises UltimoAdmin and YaExiste; nothing is written then.
+    """
+    # every active admin's row is locked, so that two of them cannot step down at once
+    admins = s.scalars(select(Usuario.id).where(Usuario.rol == Rol.ADMIN, Usuario.activo).with_for_update()).all()
+    sigue = cambios.get("rol", usuario.rol) == Rol.ADMIN and cambios.get("activo", usuario.activo)
+    if list(admins) == [usuario.id] and not sigue:
+        raise UltimoAdmin
+    if cambios.get("activo") is False:
+        cambios["tokens_desde"] = ahora()
+    try:
+        with s.begin_nested():
+            s.execute(update(Usuario).where(Usuario.id == usuario.id).values(**cambios))
+    except IntegrityError as e:
+        raise YaExiste(["email"]) from e
+    s.refresh(usuario)
+
+
+def cambiar_password(s: Session, usuario: Usuario, password_hash: str) -> bool:
+    """Set the password and kill every token issued so far. False: it was changed meanwhile."""
+    orden = update(Usuario).where(_sin_cambiar(usuario)).values(password_hash=password_hash, tokens_desde=ahora())
+    resultado = s.execute(orden.execution_options(synchronize_session=False))
+    return resultado.rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
 def anotar_login(s: Session, usuario: Usuario) -> None:
     s.execute(update(Usuario).where(Usuario.id == usuario.id).values(ultimo_login=ahora()))
 
 
-def con_token(s: Session, usuario_id: int, jti: str, emitido_en: datetime) -> Usuario | None:
-    """The active user this token speaks for; None if it was revoked, outdated, or the user deactivated."""
+def con_token(s: Session, usuario_id: int, jti: str, desde: str) -> Usuario | None:
+    """The active user this token speaks for; None if it was revoked, outdated, or the user deactivated.
+
+    desde: the user's `epoca` when the token was issued. It is compared for being the same, so no clock has a say.
+    """
     revocado = exists().where(TokenRevocado.jti == jti)
-    orden = select(Usuario).where(
-        Usuario.id == usuario_id,
-        Usuario.activo,
-        ~revocado,
-        or_(Usuario.tokens_desde.is_(None), Usuario.tokens_desde <= emitido_en),
-    )
-    return s.scalars(orden).one_or_none()
+    usuario = s.scalars(select(Usuario).where(Usuario.id == usuario_id, Usuario.activo, ~revocado)).one_or_none()
+    return usuario if usuario and epoca(usuario) == desde else None
+
+
+def epoca(usuario: Usuario) -> str:
+    """What every valid token of this user carries: the instant since which tokens are good, "" if always."""
+    return usuario.tokens_desde.isoformat() if usuario.tokens_desde else ""
 
 
 def revocar(s: Session, jti: str, expira_en: datetime) -> None:
@@ -111,3 +176,15 @@ def anotar(
 
 def hay_admin(s: Session) -> bool:
     return bool(s.scalar(select(exists().where(Usuario.rol == Rol.ADMIN, Usuario.activo))))
+
+
+def _ocupados(s: Session, username: str, email: str) -> list[str]:
+    ocupado = {
+        "username": s.scalar(select(exists().where(Usuario.username == username))),
+        "email": s.scalar(select(exists().where(Usuario.email == email))),
+    }
+    return [campo for campo, si in ocupado.items() if si]
+
+
+def _sin_cambiar(usuario: Usuario) -> Any:
+    return (Usuario.id == usuario.id) & (Usuario.password_hash == usuario.password_hash)

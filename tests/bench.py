@@ -1,7 +1,10 @@
 """`make bench`: what is claimed in numbers, measured on real servers in one run, as ratios where machines are noisy.
 
 1. Waiting clients: latency of GET /api/auth/me on one API process, alone and beside 300 clients that wait.
-2. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
+2. Passwords (bench_claves.py): what clients that log in without pause cost the others.
+3. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
+
+With ARGS=--reportes, instead: reports and lists at a million consultas (tests/bench_reportes.py).
 """
 
 from __future__ import annotations
@@ -23,11 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.laboratorio.cli import variables
-from deploy.local.pila import generar_secretos
-from shared import esquema
-from shared.db import crear_motor
-from tests.conftest import hacer_settings
-from tests.pila import Persona, entorno_limpio, pila
+from tests import bench_claves, bench_reportes
+from tests.frente import Api, con_esquema
+from tests.pila import Persona, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
 
 ESPERAN = 300
@@ -44,8 +45,12 @@ def main() -> None:
             mariadb.instalar()
             mariadb.arrancar()
             redis.arrancar()
-            _esperas(mariadb, redis)
-            _caudal(carpeta, mariadb, redis)
+            if "--reportes" in sys.argv:
+                bench_reportes.medir(mariadb, redis)
+            else:
+                _esperas(carpeta, mariadb, redis)
+                bench_claves.medir(consola, _sub(carpeta, "claves"), mariadb, redis)
+                _caudal(carpeta, mariadb, redis)
         finally:
             redis.parar()
             mariadb.parar()
@@ -56,40 +61,26 @@ def _sub(carpeta: Path, nombre: str) -> Path:
     return carpeta / nombre
 
 
-def _esperas(mariadb: MariaDB, redis: Redis) -> None:
+def _esperas(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
     tabla = Table(title=f"{ESPERAN} clients waiting on one API process (no worker runs: nothing changes)")
     for titulo in ("", "p50 ms", "p95 ms", "queries/s", "RSS MiB", "threads"):
         tabla.add_column(titulo, justify="right")
-    base = mariadb.crear_base("cg_bench_esperas")
-    motor = crear_motor(hacer_settings(base, redis.url))
-    esquema.subir(motor)
-    motor.dispose()
-    with _api(base, redis.url) as (url, proceso):
-        ana = Persona(url, "ana")
+    base = con_esquema(mariadb.crear_base("cg_bench_esperas"))
+    ajustes = {"DATABASE_URL": base, "REDIS_URL": redis.url, "LIMITE_API": "1000000/minute"}
+    api = Api(_sub(carpeta, "api"), ajustes=ajustes, opciones=("--threads", str(ESPERAN + 50)))
+    try:
+        api.arrancar()
+        assert api.proceso
+        proceso = psutil.Process(api.proceso.pid).children()[0]
+        ana = Persona(api.url, "ana")
         alone = _fila(tabla, "alone", ana, proceso, mariadb)
-        r = ana.http.post(f"{url}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=10)
-        with _esperando(ana, url + r.json()["enlaces"]["self"]):
+        r = ana.http.post(f"{api.url}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=10)
+        with _esperando(ana, api.url + r.json()["enlaces"]["self"]):
             waiting = _fila(tabla, f"beside {ESPERAN}", ana, proceso, mariadb)
+    finally:
+        api.parar()
     consola.print(tabla)
     consola.print(f"p50 beside the waiting ones / alone: {waiting / alone:.2f}\n")
-
-
-@contextmanager
-def _api(base: str, redis: str) -> Iterator[tuple[str, psutil.Process]]:
-    puerto = puerto_libre()
-    entorno = entorno_limpio(
-        FLASK_ENV="testing", BCRYPT_ROUNDS="4", DATABASE_URL=base, REDIS_URL=redis, **generar_secretos()
-    )
-    orden = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{puerto}", "-k", "gthread", "-w", "1"]
-    hilos = ["--threads", str(ESPERAN + 50), "--log-level", "warning", "api:create_app()"]
-    api = subprocess.Popen([*orden, *hilos], env=entorno, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{puerto}"
-        esperar(lambda: requests.get(f"{url}/health", timeout=2).ok, "the API starting")
-        yield url, psutil.Process(api.pid).children()[0]
-    finally:
-        api.terminate()
-        api.wait(40)
 
 
 @contextmanager
@@ -169,6 +160,7 @@ def _consultas_por_s(carpeta: Path, mariadb: MariaDB, redis: Redis, laboratorio:
         "REDIS_URL": redis.url,
         "BCRYPT_ROUNDS": "4",
         "MAX_ACTIVAS": "10000",
+        "LIMITE_API": "1000000/minute",
         "OPENMETEO_PRESUPUESTO": "1000000/day",
     }
     with pila(

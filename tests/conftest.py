@@ -25,6 +25,8 @@ from shared.modelos import Base
 from shared.settings import Settings
 from tests.servidores import MariaDB, Redis
 
+ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
+
 
 @pytest.fixture(scope="session")
 def carpeta() -> Iterator[Path]:
@@ -113,7 +115,7 @@ def s(motor: Engine) -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def settings(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Settings:
     urls = {nombre.lower(): url for nombre, url in variables(laboratorio).items()}
-    return hacer_settings(mariadb.crear_base("cg_api"), servidor_redis.url, **urls)
+    return hacer_settings(mariadb.crear_base("cg_api"), servidor_redis.url, cors_origins=ORIGENES, **urls)
 
 
 @pytest.fixture(scope="session")

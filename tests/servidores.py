@@ -57,12 +57,18 @@ class Servidor:
     def orden(self) -> list[str]:
         raise NotImplementedError
 
+    def entorno(self) -> dict[str, str] | None:
+        """Its environment variables; None: those of this process."""
+        return None
+
     def vive(self) -> object:
         raise NotImplementedError
 
     def arrancar(self) -> None:
         with (self.carpeta / "salida.txt").open("ab") as salida:
-            self.proceso = subprocess.Popen(self.orden(), stdout=salida, stderr=salida, stdin=subprocess.DEVNULL)
+            self.proceso = subprocess.Popen(
+                self.orden(), env=self.entorno(), stdout=salida, stderr=salida, stdin=subprocess.DEVNULL
+            )
         esperar(self.vive, f"{type(self).__name__} starting")
 
     def matar(self) -> None:

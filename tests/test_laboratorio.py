@@ -568,6 +568,24 @@ def test_la_conexion_se_mantiene_abierta(base: str) -> None:
             assert recibido.startswith(b"HTTP/1.1 200")
 
 
+def test_el_eco_repite_la_clave_en_el_error_y_en_cada_valor(cliente: FlaskClient) -> None:
+    for estado in (401, 500, 302, 200):
+        cliente.put("/_laboratorio/fallas", json=[{"proveedor": "todos", "tipo": "eco", "estado": estado}])
+        for ruta in BUENAS.values():
+            respuesta = cliente.get(ruta, headers={"X-Clave": "canaria"})
+            assert respuesta.status_code == estado
+            assert "canaria" in respuesta.text
+            assert ruta.partition("?")[2][:12] in respuesta.text
+            assert (estado == 302) == ("canaria" in respuesta.headers.get("Location", ""))
+
+
+def test_una_cabecera_mala_no_estropea_la_respuesta(base: str) -> None:
+    requests.put(f"{base}/_laboratorio/fallas", json=[{"proveedor": "todos", "tipo": "cabecera_mala"}], timeout=5)
+    respuesta = requests.get(base + BUENAS["openmeteo"], timeout=5)
+    assert respuesta.json()["current"]["temperature_2m"]
+    assert "Esto no" not in respuesta.headers
+
+
 @pytest.mark.parametrize(
     ("falla", "trozo"),
     [

@@ -15,4 +15,5 @@ def _cada(segundos: float, tarea: str) -> dict[str, Any]:
 AGENDA = {
     "tocar": _cada(2, "tocar"),
     "rescatar": _cada(5, "rescatar"),
+    "resumir": _cada(300, "resumir"),
 }

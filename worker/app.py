@@ -16,7 +16,8 @@ from worker.presencia import Presencia
 settings = cargar()
 app = crear_celery(settings)
 app.set_current()
-app.conf.update(include=["worker.tareas"], beat_schedule=AGENDA, presencia_redis=settings.url_redis)
+Presencia.url_redis = settings.url_redis  # not in app.conf, which Flower shows to whoever asks
+app.conf.update(include=["worker.tareas"], beat_schedule=AGENDA)
 app.steps["worker"].add(Presencia)
 
 

@@ -28,6 +28,7 @@ EDAD_POR_DEFECTO_S = 60  # models update every 15 minutes, stations every few
 VIDA_S = 3600
 VIDA_FALLO_S = 2
 RITMO_S = 0.05
+FORMATO = 2  # of what is stored; another number when Lectura or Medicion change, for workers of two versions
 CELDA = 2  # decimals of a degree: about 1.1 km
 
 
@@ -47,7 +48,7 @@ def clave_de(proveedor: str, lugar: Lugar, periodo: Periodo | None, campos: froz
     cuando = "ahora" if periodo is None else f"{periodo.inicio}/{periodo.fin}/{periodo.resolucion}"
     quien = clave.clave if clave else ""
     huella = hashlib.sha256(f"{celda}|{cuando}|{sorted(campos)}|{quien}".encode()).hexdigest()[:32]
-    return f"{PREFIJO}lectura:{proveedor}:{huella}"
+    return f"{PREFIJO}lectura{FORMATO}:{proveedor}:{huella}"
 
 
 class Compartidor:

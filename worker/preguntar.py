@@ -102,7 +102,9 @@ class Preguntador:
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
 
-        return Http(self._sesion, self._esperas, plazo, permiso)
+        if clave is None:
+            return Http(self._sesion, self._esperas, plazo, permiso)
+        return Http(self._sesion, self._esperas, plazo, permiso, clave.tapar)
 
     def _una(self, nombre: str, pregunta: Pregunta) -> Contestacion:
         empezo = monotonic()

@@ -16,9 +16,10 @@ log = structlog.get_logger()
 
 class Presencia(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Timer",)
+    url_redis = ""
 
     def __init__(self, parent: Any, **_: Any) -> None:
-        self._cliente = RedisPrudente.from_url(parent.app.conf.presencia_redis, **OPCIONES)
+        self._cliente = RedisPrudente.from_url(self.url_redis, **OPCIONES)
         self._reloj: Any = None
 
     def start(self, parent: Any) -> None:

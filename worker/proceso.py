@@ -43,9 +43,9 @@ class Proceso:
         self._redis = abrir(settings)
         self.sesiones = Sesiones(crear_motor(settings))
         Avisos(self._redis).vigilar(self.sesiones.fabrica)
-        self._preguntador = Preguntador(settings, self.sesiones, proveedores)
+        self.preguntador = Preguntador(settings, self.sesiones, proveedores)
         self._geocodificador = OpenMeteo(settings)
-        self._historico = Historico(self.sesiones, self._preguntador, settings.plazo_tramo_s)
+        self._historico = Historico(self.sesiones, self.preguntador, settings.plazo_tramo_s)
 
     def procesar(self, consulta_id: int) -> None:
         """Work on this consulta, if it still waits."""
@@ -94,7 +94,7 @@ class Proceso:
             max_edad_s=encargo.pedido.max_edad_s,
         )
         ya = {c.fuente.proveedor for c in previas}
-        nombres = [p for p in self._preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
+        nombres = [p for p in self.preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
         contestaciones = [*previas, *self._una_a_una(encargo, pregunta, nombres)]
         return ahora_mismo(contestaciones, campos, lugar.altura_m)
 
@@ -108,7 +108,7 @@ class Proceso:
     def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
         """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
         ultimo = monotonic()
-        for n, contestacion in enumerate(self._preguntador.preguntar(pregunta, nombres), 1):
+        for n, contestacion in enumerate(self.preguntador.preguntar(pregunta, nombres), 1):
             yield contestacion
             if n < len(nombres) and monotonic() - ultimo > AVANCE_S:
                 ultimo = monotonic()
@@ -121,7 +121,7 @@ class Proceso:
     def _ubicar(self, encargo: Encargo) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
         ciudad = encargo.pedido.ciudad or ""
-        http = self._preguntador.http("openmeteo", monotonic() + self._plazo_s)
+        http = self.preguntador.http("openmeteo", monotonic() + self._plazo_s)
         try:
             lugar = self._geocodificador.resolver(http, ciudad)
         except (ErrorProveedor, Omitida) as e:
@@ -140,7 +140,9 @@ class Proceso:
 
     def _registrar(self, encargo: Encargo, e: Fracaso) -> None:
         self.sesiones.hacer(
-            lambda s: consultas.registrar_fallo(s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo)
+            lambda s: consultas.registrar_fallo(
+                s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo, fallidas=e.fallidas
+            )
         )
         log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, definitivo=e.definitivo)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.catalogo import titulo
 from shared.clima import EstadoFuente
 from shared.modelos import CodigoError
@@ -26,13 +28,16 @@ class Aplazada(Exception):
 
 
 class Fracaso(Exception):
-    """No answer. mensaje: Spanish, for the user. definitivo: trying again cannot help."""
+    """No answer. mensaje: Spanish, for the user. definitivo: trying again cannot help. fallidas: who failed."""
 
-    def __init__(self, codigo: CodigoError, mensaje: str, *, definitivo: bool = False) -> None:
+    def __init__(
+        self, codigo: CodigoError, mensaje: str, *, definitivo: bool = False, fallidas: Sequence[str] = ()
+    ) -> None:
         super().__init__(mensaje)
         self.codigo = codigo
         self.mensaje = mensaje
         self.definitivo = definitivo
+        self.fallidas = fallidas
 
 
 def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
@@ -41,8 +46,8 @@ def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
     frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in fuentes)
     causas = {c.causa for c in contestaciones if c.fuente.estado == EstadoFuente.OMITIDA}
     fallaron = f"Los proveedores fallaron. {frases}"
-    if any(f.estado == EstadoFuente.FALLIDA for f in fuentes):
-        return Fracaso(CodigoError.PROVEEDORES_FALLARON, fallaron)
+    if fallidas := [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]:
+        return Fracaso(CodigoError.PROVEEDORES_FALLARON, fallaron, fallidas=fallidas)
     if Causa.CIRCUITO in causas:
         return Aplazada(CodigoError.PROVEEDORES_FALLARON, fallaron)
     if Causa.PRESUPUESTO in causas:

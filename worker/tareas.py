@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import structlog
 from celery import signals
 
-from shared import consultas
+from shared import api_keys, consultas, resumenes
 from shared.clima import TipoConsulta
-from shared.cola import PROCESAR, Timbre
+from shared.cola import PROBAR, PROCESAR, Timbre
 from worker.app import app, settings
 from worker.proceso import Proceso
+from worker.pruebas import Probador
 
 log = structlog.get_logger()
 
+RESUMIR_S = 20  # of the 300 between two beats
 
 proceso = Proceso(settings)
+probador = Probador(settings, proceso.sesiones, proceso.preguntador)
 timbre = Timbre(app)
 
 
@@ -28,6 +32,11 @@ def procesar_consulta(consulta_id: int, cola: str) -> None:
         proceso.procesar(consulta_id)
 
 
+@app.task(name=PROBAR)
+def probar_clave(clave_id: int) -> None:
+    probador.probar(clave_id)
+
+
 @signals.worker_shutting_down.connect
 def _parar(**_: Any) -> None:
     proceso.parar()
@@ -35,9 +44,11 @@ def _parar(**_: Any) -> None:
 
 @app.task(name="tocar")
 def tocar() -> None:
-    """Ring for pendiente consultas whose doorbell was lost, or whose wait is over, while the queue has room."""
+    """Ring for what waits and was not heard: consultas, while their queue has room, and checks of keys."""
     for tipo in TipoConsulta:
         _tocar_cola(tipo)
+    for clave_id in proceso.sesiones.hacer(api_keys.por_probar):
+        timbre.probar(clave_id)
 
 
 @app.task(name="rescatar")
@@ -46,6 +57,14 @@ def rescatar() -> None:
     ids = proceso.sesiones.hacer(consultas.rescatar)
     if ids:
         log.warning("consultas_rescatadas", consultas=ids)
+
+
+@app.task(name="resumir")
+def resumir() -> None:
+    """Count what has ended into the daily summaries of reportes; long arrears are left to the next beats."""
+    fin = monotonic() + RESUMIR_S
+    while proceso.sesiones.hacer(resumenes.resumir) and monotonic() < fin:
+        pass
 
 
 def _tocar_cola(tipo: TipoConsulta) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from api.campos import Entero, EnteroTexto, Fecha, Instante, Numero, Opcion, Opciones, Texto
-from api.esquemas.comunes import Busqueda, Entrada
+from api.campos import Entero, EnteroTexto, Fecha, Instante, Opcion, Opciones, Texto
+from api.esquemas.comunes import Busqueda, ConCoordenadas, EntreDias, Pagina, PaginaSalida
 from shared import lugares
-from shared.clima import EstadoFuente, Formato, Lugar, Parametro, Proveedor, Resolucion, TipoConsulta
+from shared.clima import (
+    EstadoFuente,
+    Formato,
+    Lugar,
+    Parametro,
+    Pedido,
+    Periodo,
+    Proveedor,
+    Resolucion,
+    TipoConsulta,
+)
 from shared.modelos import CodigoError, Estado
 
 PRIMER_DIA = date(1940, 1, 1)
@@ -20,16 +30,10 @@ MAXIMO_DIAS = {Resolucion.DIARIA: 3660, Resolucion.HORARIA: 366}
 PRIMERA_ZONA = ZoneInfo("Etc/GMT-14")  # where a day begins first; for places not known yet
 
 
-class TiempoReal(Entrada):
+class TiempoReal(ConCoordenadas):
+    REGLAS: ClassVar[dict[str, Any]] = {"anyOf": [{"required": ["ciudad"]}, {"required": ["latitud", "longitud"]}]}
+
     ciudad = Texto(maximo=100, metadata={"example": "Medellín"})
-    latitud = Numero(
-        validate=validate.Range(-90, 90, error="Debe estar entre -90 y 90."),
-        metadata={"example": 6.2518, "minimum": -90, "maximum": 90},
-    )
-    longitud = Numero(
-        validate=validate.Range(-180, 180, error="Debe estar entre -180 y 180."),
-        metadata={"example": -75.5636, "minimum": -180, "maximum": 180},
-    )
     parametros = Opciones(Parametro, load_default=lambda: list(Parametro))
     proveedores = Opciones(Proveedor)
     formato = Opcion(Formato, load_default=Formato.JSON)
@@ -38,11 +42,7 @@ class TiempoReal(Entrada):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _lugar(self, _: dict[str, Any], original: Any, **__: Any) -> None:
         dados = original if isinstance(original, Mapping) else {}
-        con = [c for c in ("latitud", "longitud") if c in dados]
-        if len(con) == 1:
-            falta = "longitud" if con == ["latitud"] else "latitud"
-            raise ValidationError("Falta este campo: latitud y longitud van juntas.", falta)
-        if not con and "ciudad" not in dados:
+        if not {"ciudad", "latitud", "longitud"} & set(dados):
             raise ValidationError("Envíe ciudad, o latitud y longitud.", "ciudad")
 
 
@@ -90,19 +90,27 @@ def zona_de(lugar: Lugar | None) -> ZoneInfo:
     return ZoneInfo(lugar.zona_horaria) if lugar and lugar.zona_horaria else PRIMERA_ZONA
 
 
-class MisConsultas(Busqueda):
-    page = EnteroTexto(load_default=1, validate=validate.Range(1, 1_000_000, error="Debe ser 1 o más."))
-    per_page = EnteroTexto(load_default=10, validate=validate.Range(1, 100, error="Debe estar entre 1 y 100."))
+def pedido_de(tipo: TipoConsulta, datos: Mapping[str, Any]) -> Pedido:
+    """What a valid body asks for."""
+    periodo = None
+    if tipo == TipoConsulta.HISTORICO:
+        periodo = Periodo(datos["fecha_inicio"], datos["fecha_fin"], datos["resolucion"])
+    return Pedido(
+        tipo=tipo,
+        ciudad=datos.get("ciudad"),
+        lugar=lugar_de(datos),
+        parametros=datos["parametros"],
+        proveedores=datos.get("proveedores"),
+        formato=datos["formato"],
+        periodo=periodo,
+        max_edad_s=datos.get("max_edad_s"),
+    )
+
+
+class MisConsultas(EntreDias, Pagina):
     tipo = Opcion(TipoConsulta)
     estado = Opcion(Estado)
     ciudad = Texto(maximo=100)
-    desde = Fecha(metadata={"description": "Creadas este día (UTC) o después."})
-    hasta = Fecha(metadata={"description": "Creadas este día (UTC) o antes."})
-
-    @validates_schema
-    def _orden(self, datos: dict[str, Any], **_: Any) -> None:
-        if "desde" in datos and "hasta" in datos and datos["desde"] > datos["hasta"]:
-            raise ValidationError("Debe ser igual o posterior a desde.", "hasta")
 
 
 class Espera(Busqueda):
@@ -207,9 +215,16 @@ class ConsultaSobre(Schema):
     datos_clima = fields.Nested(DatosClimaSalida)
 
 
-class ConsultasPagina(Schema):
+class DatosDescarga(DatosClimaSalida):
+    serie = fields.List(fields.Dict(), metadata={"description": "De un historico: una fila por día o por hora."})
+
+
+class DescargaJson(Schema):
+    """As api/formatos.py writes it."""
+
+    consulta = fields.Nested(ConsultaSalida, required=True)
+    datos_clima = fields.Nested(DatosDescarga, required=True)
+
+
+class ConsultasPagina(PaginaSalida):
     consultas = fields.List(fields.Nested(ConsultaSalida), required=True)
-    total = fields.Integer(required=True)
-    pages = fields.Integer(required=True)
-    current_page = fields.Integer(required=True)
-    per_page = fields.Integer(required=True)

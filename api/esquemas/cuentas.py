@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.campos import Instante, Opcion, Texto
-from api.esquemas.comunes import Entrada
+from api.campos import Booleano, BooleanoTexto, Instante, Opcion, Texto
+from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
 
 USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,50}", re.ASCII)
-CORREO = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", re.ASCII)
+ETIQUETA = r"[^\s.!-,/:-@\[-`{-\x7f]{1,63}"  # of a domain, in any script; of ASCII only letters, digits and hyphens
+CORREO = re.compile(rf"[^@\s]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
 
 
 def _clave_nueva(valor: str) -> None:
     if len(valor) < 8:
         raise ValidationError("Necesita al menos 8 caracteres.")
-    if len(valor.encode("utf-8", "surrogatepass")) > LARGO_MAXIMO_BYTES:
+    if len(valor.encode()) > LARGO_MAXIMO_BYTES:
         raise ValidationError(f"Puede ocupar {LARGO_MAXIMO_BYTES} bytes como mucho.")
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in valor):
-        raise ValidationError("Lleva caracteres que no se admiten.")
 
 
 class _Clave(fields.String):
@@ -32,7 +33,28 @@ class _Clave(fields.String):
         "null": "No puede ser null.",
         "invalid": "Debe ser texto entre comillas.",
         "invalid_utf8": "Debe ser texto en UTF-8.",
+        "caracteres": "Lleva caracteres que no se admiten.",
     }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": r"^[^\x00]*$", **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        texto: str = super()._deserialize(value, attr, data, **kwargs)
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in texto):  # lone surrogates: bytes bcrypt cannot be given
+            raise self.make_error("caracteres")
+        return texto
+
+
+def _correo(**opciones: Any) -> Texto:
+    return Texto(
+        maximo=100,
+        validate=validate.Regexp(
+            re.compile(CORREO.pattern + r"\Z", re.ASCII), error="Debe ser un correo, por ejemplo ana@ejemplo.co."
+        ),
+        metadata={"example": "ana@ejemplo.co"},
+        **opciones,
+    )
 
 
 class Registro(Entrada):
@@ -45,14 +67,7 @@ class Registro(Entrada):
         ),
         metadata={"example": "ana.perez", "minLength": 3},
     )
-    email = Texto(
-        maximo=100,
-        required=True,
-        validate=validate.Regexp(
-            re.compile(CORREO.pattern + r"\Z", re.ASCII), error="Debe ser un correo, por ejemplo ana@ejemplo.co."
-        ),
-        metadata={"example": "ana@ejemplo.co", "format": "email"},
-    )
+    email = _correo(required=True)
     password = _Clave(
         required=True,
         validate=_clave_nueva,
@@ -94,3 +109,34 @@ class Tokens(Schema):
     refresh_token = fields.String()
     expires_in = fields.Integer(required=True, metadata={"description": "Segundos de vida del access_token."})
     usuario = fields.Nested(UsuarioSalida)
+
+
+class CambioPassword(Entrada):
+    actual = _Clave(required=True, load_only=True, validate=validate.Length(max=1024, error="Demasiado larga."))
+    nueva = _Clave(
+        required=True,
+        validate=_clave_nueva,
+        load_only=True,
+        metadata={"example": "otra frase larga", "minLength": 8, "maxLength": 72, "format": "password"},
+    )
+
+
+class UsuarioNuevo(Registro):
+    rol = Opcion(Rol, load_default=Rol.OPERARIO)
+
+
+class CambiosUsuario(Cambios):
+    rol = Opcion(Rol)
+    activo = Booleano(metadata={"description": "false cierra sus sesiones al momento."})
+    nombre_completo = Texto(maximo=100, allow_none=True, metadata={"example": "Ana Pérez"})
+    email = _correo()
+
+
+class BuscarUsuarios(Pagina):
+    q = Texto(maximo=100, metadata={"description": "Parte del usuario, del correo o del nombre."})
+    rol = Opcion(Rol)
+    activo = BooleanoTexto()
+
+
+class UsuariosPagina(PaginaSalida):
+    usuarios = fields.List(fields.Nested(UsuarioSalida), required=True)

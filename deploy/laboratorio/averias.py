@@ -1,8 +1,10 @@
 """The layer in front of the dialects: counts every request, and spoils those that a Falla has chosen."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, NoReturn, cast
+from urllib.parse import quote
 
 from flask import Response
 from werkzeug.test import run_wsgi_app
@@ -64,7 +66,9 @@ class Averias:
         if falla.tipo == "colgado":
             soltar.wait(COLGADO_S if falla.demora_s is None else falla.demora_s)
             _cortar()
-        if falla.tipo in ("json_malo", "corte_a_medias", "goteo"):
+        if falla.tipo == "eco" and falla.estado != 200:
+            return _eco_en_error(falla, _peticion(environ))(environ, start)
+        if falla.tipo in ("json_malo", "corte_a_medias", "goteo", "eco", "cabecera_mala"):
             return self._estropear(falla, soltar, environ, start)
         return _ajena(falla)(environ, start)
 
@@ -76,11 +80,15 @@ class Averias:
         cuerpo = b"".join(trozos)
         if falla.tipo == "json_malo":
             cuerpo = cuerpo[: max(1, len(cuerpo) * 3 // 5)]
+        if falla.tipo == "eco":
+            cuerpo = _eco_en_todo(cuerpo, _peticion(environ))
+        if falla.tipo == "cabecera_mala":
+            cabeceras.add("Esto no", "es una cabecera")  # names have no spaces
         cabeceras.set("Content-Length", str(len(cuerpo)))
         start(estado, list(cabeceras))
         if falla.tipo == "goteo":
             return _gotear(cuerpo, GOTEO_S if falla.demora_s is None else falla.demora_s, soltar)
-        return [cuerpo] if falla.tipo == "json_malo" else _a_medias(cuerpo)
+        return _a_medias(cuerpo) if falla.tipo == "corte_a_medias" else [cuerpo]
 
 
 def _hasta_el_final(trozos: Iterable[bytes], salir: Callable[[], None]) -> Iterator[bytes]:
@@ -133,6 +141,34 @@ def _ajena(falla: Falla) -> Response:
     if falla.retry_after:
         respuesta.headers["Retry-After"] = falla.retry_after
     return respuesta
+
+
+def _peticion(environ: "WSGIEnvironment") -> str:
+    """Its address and its headers, in one line: wherever the key went."""
+    cabeceras = " ".join(f"{nombre}={valor}" for nombre, valor in environ.items() if nombre.startswith("HTTP_"))
+    return f"{environ['PATH_INFO']}?{environ['QUERY_STRING']} {cabeceras}"
+
+
+def _eco_en_error(falla: Falla, peticion: str) -> Response:
+    estado = falla.estado or 401
+    respuesta = error(falla.proveedor, estado, peticion)
+    if 300 <= estado < 400:
+        respuesta.headers["Location"] = OTRO_SERVIDOR + quote(peticion)
+    return respuesta
+
+
+def _eco_en_todo(cuerpo: bytes, peticion: str) -> bytes:
+    """The same JSON with the request for every value; anything else is replaced by the request."""
+
+    def repetir(valor: object) -> object:
+        if isinstance(valor, dict):
+            return {clave: repetir(v) for clave, v in valor.items()}
+        return [repetir(v) for v in valor] if isinstance(valor, list) else peticion
+
+    try:
+        return json.dumps(repetir(json.loads(cuerpo))).encode()
+    except ValueError:
+        return peticion.encode()
 
 
 def _relleno() -> Iterator[bytes]:

@@ -22,6 +22,8 @@ TIPOS = {
     "redireccion": "302 hacia otro servidor",
     "enorme": "un cuerpo de más de 32 MiB, por trozos",
     "basura": "JSON válido con una forma que nadie espera",
+    "eco": "repite la petición entera, clave incluida: en su error (401, o el `estado` dado), o con 200 en cada valor",
+    "cabecera_mala": "responde bien, con una línea entre las cabeceras que no es una cabecera",
 }
 TODOS = "todos"
 CLAVES = ("proveedor", "tipo", "proporcion", "estado", "retry_after", "demora_s", "ruta")

@@ -27,7 +27,6 @@ from shared.modelos import Rol
 from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
-HILOS_API = "200"  # each waiting client (esperar, eventos) holds one, and little else
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 
@@ -141,21 +140,8 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
 
 
 def _api(o: Opciones) -> Servicio:
-    orden = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-b",
-        f"{o.host}:{o.puerto}",
-        "-k",
-        "gthread",
-        "-w",
-        "2",
-        "--threads",
-        HILOS_API,
-    ]
-    tiempos = ["--graceful-timeout", "10", "--log-level", "warning"]
-    return Servicio("api", [*orden, *tiempos, "api:create_app()"], _responde(f"http://127.0.0.1:{o.puerto}/health"))
+    orden = [sys.executable, "-m", "gunicorn", "-c", "python:deploy.gunicorn_conf", "-b", f"{o.host}:{o.puerto}"]
+    return Servicio("api", [*orden, "api:create_app()"], _responde(f"http://127.0.0.1:{o.puerto}/health"))
 
 
 def _redis(datos: Path, ruta: Path) -> Servicio:
@@ -210,7 +196,9 @@ def _preparar_base(settings: Settings) -> str | None:
             if usuarios.hay_admin(s):
                 return None
             clave = secrets.token_urlsafe(12)
-            usuarios.crear(s, **ADMIN, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds)
+            admin = usuarios.crear(s, **ADMIN, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds)
+            hecho = {"usuario_id": admin.id, "rol": admin.rol}
+            usuarios.anotar(s, "crear_usuario", None, agente="climaguru up", detalle=hecho)
             return clave
     except OperationalError as e:
         raise NoArranca("No se pudo abrir la base de datos. Revise DATABASE_URL y que el servidor responda.") from e

@@ -47,10 +47,13 @@ def upgrade() -> None:
         "resumenes",
         sa.Column("usuario_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("dia", sa.Date(), nullable=False),
+        sa.Column("mensual", sa.Boolean(), nullable=False),
+        sa.Column("hasta", INSTANTE, nullable=False),
         sa.Column("datos", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("usuario_id", "dia"),
+        sa.PrimaryKeyConstraint("usuario_id", "dia", "mensual"),
         **TABLA,
     )
+    op.create_index("ix_resumenes_dia", "resumenes", ["dia"])
     op.execute(VISTA.format(mas=", d.humedad_relativa"))
 
 

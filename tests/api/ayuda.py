@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
+
+from api.base import db
+from shared.modelos import Rol, Usuario
 
 CLAVE = "una frase larga"
 
@@ -37,3 +42,12 @@ def problema(respuesta: TestResponse, estado: int) -> dict[str, Any]:
     assert cuerpo["type"]
     assert cuerpo["id_peticion"] == respuesta.headers["X-Request-ID"]
     return cuerpo
+
+
+def como(app: Flask, cliente: FlaskClient, username: str, rol: str) -> dict[str, str]:
+    """As entrar, with a rol that nobody can register with."""
+    con = entrar(cliente, username)
+    with app.app_context():
+        db.session.execute(update(Usuario).where(Usuario.username == username).values(rol=Rol(rol)))
+        db.session.commit()
+    return con

@@ -5,13 +5,16 @@ from typing import Any
 
 import jwt
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from api.base import db
+from shared import usuarios
 from shared.settings import Settings
 from tests.api.ayuda import CLAVE, entrar, enviar, problema
+from tests.servidores import Redis
 
 BUENO = {"username": "ana", "email": "ana@ejemplo.co", "password": CLAVE}
 
@@ -172,3 +175,80 @@ def test_entrar_y_fallar_queda_anotado_sin_la_clave(app: Flask, cliente: FlaskCl
     assert filas[-1].ip_address == "127.0.0.1"
     assert filas[-1].user_agent == "yo"
     assert "canaria" not in str(filas)
+
+
+def test_cambiar_la_clave_mata_todos_los_tokens_de_antes(cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    otra = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).json
+    cuerpo = {"actual": CLAVE, "nueva": "otra frase larga"}
+    assert cliente.post("/api/auth/cambiar-password", json=cuerpo, headers=con).status_code == 200
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+    refresco = {"Authorization": f"Bearer {otra['refresh_token']}"}
+    problema(cliente.post("/api/auth/refresh", headers=refresco), 401)
+    problema(cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}), 401)
+    nueva = cliente.post("/api/auth/login", json={"username": "ana", "password": cuerpo["nueva"]}).json
+    con_nueva = {"Authorization": f"Bearer {nueva['access_token']}"}
+    assert cliente.get("/api/auth/me", headers=con_nueva).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("cambio", "campo"),
+    [({"actual": "no es esta"}, "actual"), ({"nueva": "corta"}, "nueva"), ({"nueva": "ñ" * 37}, "nueva")],
+)
+def test_cambiar_la_clave_con_algo_malo_nombra_el_campo_y_no_cambia_nada(
+    cliente: FlaskClient, cambio: dict[str, str], campo: str
+) -> None:
+    con = entrar(cliente)
+    cuerpo = {"actual": CLAVE, "nueva": "otra frase larga", **cambio}
+    respuesta = cliente.post("/api/auth/cambiar-password", json=cuerpo, headers=con)
+    assert list(problema(respuesta, 422)["errores"]) == [campo]
+    assert cliente.get("/api/auth/me", headers=con).status_code == 200
+
+
+def test_no_se_adivina_la_clave_de_una_sesion_abierta(cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    malo = {"actual": "no es esta", "nueva": "otra frase larga"}
+    for _ in range(10):
+        problema(cliente.post("/api/auth/cambiar-password", json=malo, headers=con), 422)
+    problema(cliente.post("/api/auth/cambiar-password", json={**malo, "actual": CLAVE}, headers=con), 429)
+
+
+def test_un_redis_vaciado_no_revive_ningun_token(cliente: FlaskClient, servidor_redis: Redis) -> None:
+    con = entrar(cliente)
+    cliente.post("/api/auth/logout", headers=con)
+    with redis.Redis.from_url(servidor_redis.url) as r:
+        r.flushall()
+    problema(cliente.get("/api/auth/me", headers=con), 401)
+
+
+def test_una_clave_guardada_con_otro_costo_se_renueva_al_entrar(app: Flask, cliente: FlaskClient) -> None:
+    entrar(cliente)
+    barata = usuarios.cifrar_password(CLAVE, 5)
+    ejecutar(app, f"UPDATE usuarios SET password_hash = '{barata}'")
+    for _ in range(2):
+        assert cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).status_code == 200
+    with app.app_context():
+        assert str(db.session.execute(text("SELECT password_hash FROM usuarios")).scalar()).startswith("$2b$04$")
+
+
+def test_cada_respuesta_dice_cuantas_peticiones_quedan(cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    quedan = [int(cliente.get("/api/auth/me", headers=con).headers["X-RateLimit-Remaining"]) for _ in range(2)]
+    assert quedan[0] - quedan[1] == 1
+    respuesta = cliente.get("/api/ciudades?q=cali", headers=con)
+    assert int(respuesta.headers["X-RateLimit-Limit"]) == 1200
+    assert int(respuesta.headers["X-RateLimit-Reset"]) > time.time() - 1
+
+
+def test_las_peticiones_de_un_usuario_se_limitan_y_las_de_otro_no(
+    cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, beto = entrar(cliente), entrar(cliente, "beto")
+    monkeypatch.setattr(settings, "limite_api", "3/minute")
+    for _ in range(3):
+        assert cliente.get("/api/auth/me", headers=ana).status_code == 200
+    respuesta = cliente.get("/api/ciudades?q=cali", headers=ana)
+    problema(respuesta, 429)
+    assert int(respuesta.headers["Retry-After"]) > 0
+    assert respuesta.headers["X-RateLimit-Remaining"] == "0"
+    assert cliente.get("/api/auth/me", headers=beto).status_code == 200

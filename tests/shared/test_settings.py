@@ -56,6 +56,11 @@ def test_una_clave_repetida_no_sirve_en_produccion(entorno: pytest.MonkeyPatch) 
         ("DATABASE_URL", "sqlite:///x.db"),
         ("REDIS_URL", ""),
         ("BCRYPT_ROUNDS", "3"),
+        ("CORS_ORIGINS", "*,https://a.co"),
+        ("CORS_ORIGINS", "https://*.a.co"),
+        ("CORS_ORIGINS", "https://a.co/"),
+        ("CORS_ORIGINS", "a.co"),
+        ("CORS_ORIGINS", "null"),
     ],
 )
 def test_un_ajuste_malo_se_nombra(entorno: pytest.MonkeyPatch, nombre: str, malo: str) -> None:
@@ -88,6 +93,8 @@ def test_los_secretos_no_se_imprimen(entorno: pytest.MonkeyPatch) -> None:
 def test_los_origenes_se_separan_con_comas(entorno: pytest.MonkeyPatch) -> None:
     entorno.setenv("CORS_ORIGINS", "https://a.co, https://b.co")
     assert cargar().cors_origins == ["https://a.co", "https://b.co"]
+    entorno.setenv("CORS_ORIGINS", "*")
+    assert cargar().cors_origins == ["*"]
 
 
 def test_el_ejemplo_trae_cada_ajuste_con_su_valor_por_defecto() -> None:

@@ -135,6 +135,13 @@ def test_varias_fuentes_se_combinan_y_cada_una_sale_con_su_estado(con: Hacer) ->
     assert fuentes["ideam"]["motivo"] == "fuera de su zona"
     assert fuentes["openmeteo"]["valores"]["temperatura"] == 20
     assert sorted(datos.fuentes_utilizadas) == ["meteoblue", "openmeteo"]
+    assert (consulta.fuentes_usadas, consulta.fuentes_fallidas) == ("meteoblue,openmeteo", "siata")
+
+
+def test_si_todos_fallan_la_consulta_dice_quienes(con: Hacer) -> None:
+    roto = falla(ErrorProveedor("respondió 500"))
+    consulta, _ = ahora(con(siata=roto, openmeteo=roto, ideam=falla(Omitida("fuera de su zona"))), max_edad_s=0)
+    assert (consulta.fuentes_usadas, consulta.fuentes_fallidas) == (None, "openmeteo,siata")
 
 
 def test_quien_se_cuelga_no_retrasa_a_los_demas_mas_alla_del_plazo(con: Hacer) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import quote
 
 from shared.clima import Lugar, Medicion, Periodo
 from worker.proveedores.http import Http
+
+LARGO_MINIMO = 8  # of a key that can be told from other text
+TAPADO = b"***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,14 @@ class Clave:
     clave: str = field(repr=False)
     secreto: str | None = field(default=None, repr=False)
     id: int | None = None
+
+    def tapar(self, cuerpo: bytes) -> bytes:
+        """What a provider said, without the key and the secret: some repeat the whole request."""
+        for secreto in (self.clave, self.secreto or ""):
+            if len(secreto) >= LARGO_MINIMO:
+                for forma in {secreto, quote(secreto), quote(secreto, safe=""), json.dumps(secreto)[1:-1]}:
+                    cuerpo = cuerpo.replace(forma.encode(), TAPADO)
+        return cuerpo
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +46,14 @@ class Lectura:
     """What a provider said, in our units: one Medicion for now, or one per day or hour.
 
     altura_m: the height its values stand for, if it says. estacion, distancia_km: where a station measured.
+    clave_rechazada: it answered, but not thanks to the key.
     """
 
     mediciones: list[Medicion]
     altura_m: float | None = None
     estacion: str | None = None
     distancia_km: float | None = None
+    clave_rechazada: bool = False
 
 
 class Cliente(Protocol):

@@ -103,6 +103,7 @@ class Http:
     """The calls of one consulta to one provider, all within one deadline (a time.monotonic() value).
 
     permiso: held around each call, told its cost; raises Omitida when the call may not be made.
+    tapar: applied to every body; takes the key out of it.
     laboratorio: True once any answer came from the laboratory. latencia_ms: of all calls so far.
     """
 
@@ -112,7 +113,9 @@ class Http:
         esperas: Esperas,
         plazo: float,
         permiso: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+        tapar: Callable[[bytes], bytes] = lambda cuerpo: cuerpo,
     ) -> None:
+        self._tapar = tapar
         self._permiso = permiso
         self._sesion = sesion
         self._esperas = esperas
@@ -232,7 +235,7 @@ class Http:
                 trozos.append(trozo)
         except urllib3.exceptions.HTTPError:
             raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from None
-        return b"".join(trozos)
+        return self._tapar(b"".join(trozos))
 
 
 def _json(crudo: bytes) -> Any:

@@ -155,6 +155,7 @@ class Ideam:
             altura_m=altura[termometro.estacion.codigo] if termometro else None,
             estacion=primera.estacion.nombre or primera.estacion.codigo,
             distancia_km=primera.distancia_km,
+            clave_rechazada=soda.token_rechazado,
         )
 
 

@@ -1,0 +1,53 @@
+"""On what conditions consultas are accepted: how many at once, and each Idempotency-Key only once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from flask import current_app, request
+
+from api.actividad import direccion
+from api.errores import Problema
+from api.esquemas.cabeceras import CLAVE_IDEMPOTENCIA
+from shared import consultas
+from shared.settings import Settings
+
+ACTIVAS_S, SATURADA_S = "10", "15"
+
+
+@contextmanager
+def admision(que: str) -> Iterator[dict[str, Any]]:
+    """What the verbs that accept take from this request; why they refuse, as an answer. que: what the body is of."""
+    settings: Settings = current_app.extensions["settings"]
+    clave = _clave()
+    huella = hashlib.sha256(orjson.dumps([que, request.get_json()], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    condiciones = {
+        "max_activas": settings.max_activas,
+        "max_pendientes": settings.max_pendientes,
+        "ip": direccion(),
+        "clave": clave,
+        "huella": huella if clave else None,
+    }
+    try:
+        yield condiciones
+    except consultas.ClaveReutilizada as e:
+        texto = "Esa Idempotency-Key ya se usó con otro cuerpo. Use una nueva."
+        raise Problema(422, texto, {"Idempotency-Key": [texto]}) from e
+    except consultas.DemasiadasActivas as e:
+        texto = f"Tiene {settings.max_activas} consultas sin terminar. Espere a que acaben algunas."
+        raise Problema(429, texto, cabeceras={"Retry-After": ACTIVAS_S}) from e
+    except consultas.Saturada as e:
+        texto = "Hay demasiadas consultas esperando en todo el sistema. Vuelva a intentarlo en unos segundos."
+        raise Problema(503, texto, cabeceras={"Retry-After": SATURADA_S}) from e
+
+
+def _clave() -> str | None:
+    clave = request.headers.get("Idempotency-Key")
+    if clave is not None and not CLAVE_IDEMPOTENCIA.fullmatch(clave):
+        texto = "Debe tener entre 1 y 100 caracteres ASCII imprimibles."
+        raise Problema(422, f"Idempotency-Key no es válida. {texto}", {"Idempotency-Key": [texto]})
+    return clave

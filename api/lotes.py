@@ -1,0 +1,111 @@
+"""Lotes: up to 500 consultas accepted together, followed and downloaded as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app, url_for
+
+from api import acceso, paquetes
+from api.acceso import usuario_actual
+from api.actividad import anotar
+from api.admision import admision
+from api.base import Rutas, db, sesion
+from api.errores import Problema
+from api.esquemas.cabeceras import da
+from api.esquemas.consultas import pedido_de
+from api.esquemas.lotes import DescargaLote, FormatoLote, LoteAceptado, LoteNuevo, LoteSalida
+from shared import lotes
+from shared.clima import TipoConsulta
+from shared.cola import Timbre
+from shared.db import Sesiones
+from shared.modelos import Estado, Lote
+
+rutas = Rutas("lotes", __name__, url_prefix="/api/consultas", description="Muchas consultas de una vez")
+rutas.before_request(acceso.exigir_operario)
+
+Respuesta = tuple[dict[str, Any], int, dict[str, str]]
+RETRY_S = "2"
+REPETIDO = "El que se creó antes con esa Idempotency-Key."
+
+
+@rutas.post("/lote")
+@rutas.pide("Idempotency-Key")
+@rutas.arguments(LoteNuevo)
+@rutas.response(202, LoteAceptado, description="Aceptado entero.", headers=da("Location", "Retry-After"))
+@rutas.alt_response(
+    200, schema=LoteAceptado, description=REPETIDO, headers=da("Location", "Idempotency-Replayed"), success=True
+)
+def crear(datos: dict[str, Any]) -> Respuesta:
+    """Pide hasta 500 consultas de una vez: se aceptan todas o ninguna."""
+    pedidos = [pedido_de(TipoConsulta(elemento["tipo"]), elemento) for elemento in datos["consultas"]]
+    with admision("lote") as condiciones:
+        lote, repetido = lotes.crear(sesion(), usuario_actual().id, pedidos, **condiciones)
+    cuerpo = _aceptado(lote)
+    if repetido:
+        return cuerpo, 200, {"Location": cuerpo["enlaces"]["self"], "Idempotency-Replayed": "true"}
+    anotar("crear_lote", usuario_actual().id, {"lote_id": lote.id, "total": lote.total})
+    sesion().commit()
+    timbre: Timbre = current_app.extensions["timbre"]
+    timbre.tocar_debidas()
+    return cuerpo, 202, {"Location": cuerpo["enlaces"]["self"], "Retry-After": RETRY_S}
+
+
+@rutas.get("/lotes/<int:lote_id>")
+@rutas.response(200, LoteSalida)
+def leer(lote_id: int) -> dict[str, Any]:
+    """Cómo va un lote: cuántas hay en cada estado, y sus id."""
+    lote = _visible(lote_id)
+    cuentas = lotes.por_estado(sesion(), lote.id)
+    return {
+        **_aceptado(lote),
+        "por_estado": cuentas,
+        "progreso": lotes.progreso(sesion(), lote.id),
+        "terminado": not _quedan(cuentas),
+        "creado_en": lote.creado_en,
+    }
+
+
+@rutas.get("/lotes/<int:lote_id>/descargar")
+@rutas.arguments(DescargaLote, location="query")
+@rutas.response(200, {"type": "string"}, content_type="text/csv", headers=da("Content-Disposition"))
+@rutas.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
+@rutas.alt_response(409, description="Quedan consultas sin terminar.")
+def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
+    """Todo el lote como un CSV, o como un zip con un fichero por consulta y un índice."""
+    lote = _visible(lote_id)
+    cuentas = lotes.por_estado(sesion(), lote.id)
+    if quedan := _quedan(cuentas):
+        raise Problema(409, f"Quedan {quedan} consultas sin terminar. Espere a que `terminado` sea true.")
+    formato: FormatoLote = opciones["formato"]
+    escribir, tipo = (
+        (paquetes.en_csv, "text/csv; charset=utf-8")
+        if formato == FormatoLote.CSV
+        else (paquetes.en_zip, "application/zip")
+    )
+    nombre = f'attachment; filename="lote_{lote.id}.{formato}"'
+    ids = lotes.ids(sesion(), lote.id)
+    db.session.remove()  # nothing stays open while the client reads
+    cabeceras = {"Content-Disposition": nombre, "Cache-Control": "private, no-cache"}
+    return Response(escribir(Sesiones(db.engine), ids), 200, cabeceras, content_type=tipo)
+
+
+def _aceptado(lote: Lote) -> dict[str, Any]:
+    propio = url_for("lotes.leer", lote_id=lote.id)
+    return {
+        "lote_id": lote.id,
+        "total": lote.total,
+        "consultas": lotes.ids(sesion(), lote.id),
+        "enlaces": {"self": propio, "descargar": f"{propio}/descargar"},
+    }
+
+
+def _quedan(cuentas: dict[Estado, int]) -> int:
+    return sum(cuantas for estado, cuantas in cuentas.items() if not estado.final)
+
+
+def _visible(lote_id: int) -> Lote:
+    lote = lotes.leer(sesion(), lote_id)
+    if lote is None or not acceso.puede_leer(lote.usuario_id):
+        raise Problema(404, "No existe ese lote, o no es suyo.")
+    return lote

@@ -1,0 +1,86 @@
+"""Lotes: consultas accepted together, all or none, and followed as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import case, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.clima import Pedido
+from shared.consultas import ClaveReutilizada, DemasiadasActivas, Saturada, contar_activas, contar_pendientes
+from shared.db import ahora
+from shared.filas import columnas_de
+from shared.modelos import Consulta, Estado, Lote
+
+MAXIMO = 500
+
+
+def crear(
+    s: Session,
+    usuario_id: int,
+    pedidos: list[Pedido],
+    *,
+    max_activas: int,
+    max_pendientes: int,
+    ip: str | None = None,
+    clave: str | None = None,
+    huella: str | None = None,
+) -> tuple[Lote, bool]:
+    """Accept 1 to MAXIMO consultas. Returns the lote and whether this clave had already created it.
+
+    It is taken whole as long as the user is under max_activas before it. The consultas are due at once: one stroke
+    of `tocar` rings for all of them. Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
+    """
+    if anterior := _con_clave(s, usuario_id, clave, huella):
+        return anterior, True
+    if contar_activas(s, usuario_id) >= max_activas:
+        raise DemasiadasActivas
+    if contar_pendientes(s, max_pendientes) + len(pedidos) > max_pendientes:
+        raise Saturada
+    lote = Lote(usuario_id=usuario_id, total=len(pedidos), clave_idempotencia=clave, huella=huella)
+    try:
+        with s.begin_nested():
+            s.add(lote)
+    except IntegrityError:
+        ganador = _con_clave(s, usuario_id, clave, huella)
+        if ganador is None:
+            raise
+        return ganador, True
+    comunes = {"usuario_id": usuario_id, "ip_origen": ip, "lote_id": lote.id}
+    orden = insert(Consulta).values(tocar_en=ahora())
+    s.execute(orden, [comunes | columnas_de(pedido) for pedido in pedidos])
+    return lote, False
+
+
+def leer(s: Session, lote_id: int) -> Lote | None:
+    return s.get(Lote, lote_id)
+
+
+def ids(s: Session, lote_id: int) -> list[int]:
+    """Its consultas, in the order in which they were sent."""
+    return list(s.scalars(select(Consulta.id).where(Consulta.lote_id == lote_id).order_by(Consulta.id)))
+
+
+def por_estado(s: Session, lote_id: int) -> dict[Estado, int]:
+    """How many stand in each estado; all four are there."""
+    orden = select(Consulta.estado, func.count()).where(Consulta.lote_id == lote_id).group_by(Consulta.estado)
+    contadas: dict[Any, Any] = {fila[0]: fila[1] for fila in s.execute(orden)}
+    return {estado: contadas.get(estado, 0) for estado in Estado}
+
+
+def progreso(s: Session, lote_id: int) -> int:
+    """0–100: the mean of its consultas, those that ended counting as done."""
+    hecho = case((Consulta.estado.in_((Estado.COMPLETADA, Estado.ERROR)), 100), else_=Consulta.progreso)
+    return int(s.scalar(select(func.avg(hecho)).where(Consulta.lote_id == lote_id)) or 0)
+
+
+def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Lote | None:
+    if clave is None:
+        return None
+    orden = select(Lote).where(Lote.usuario_id == usuario_id, Lote.clave_idempotencia == clave)
+    lote = s.scalars(orden).one_or_none()
+    if lote and lote.huella != huella:
+        raise ClaveReutilizada
+    return lote
