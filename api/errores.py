@@ -11,6 +11,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SinConexiones
 from werkzeug.exceptions import HTTPException
 
+from shared.usuarios import Ocupado
+
 log = structlog.get_logger()
 
 TITULOS = {
@@ -40,6 +42,7 @@ DETALLES = {
     503: "Un servicio del que dependemos no responde. Vuelva a intentarlo en unos segundos.",
 }
 ESPERA_503_S = 5
+OCUPADO = "Hay demasiada gente entrando a la vez. Vuelva a intentarlo en unos segundos."
 CAMPOS_EN_DETALLE = 20
 CAMPOS_EN_ERRORES = 100  # a body may have any number of bad fields; an error is not as long as the request
 
@@ -71,6 +74,7 @@ def registrar(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     for dependencia in (OperationalError, InterfaceError, SinConexiones):
         app.register_error_handler(dependencia, _sin_dependencia)
+    app.register_error_handler(Ocupado, _ocupado)
     app.register_error_handler(Exception, _interno)
 
 
@@ -94,6 +98,10 @@ def _http(e: HTTPException) -> Response:
 def _sin_dependencia(e: Exception) -> Response:
     log.error("dependencia_caida", tipo=type(e).__name__, causa=type(e.__cause__).__name__)
     return respuesta(503, DETALLES[503], cabeceras={"Retry-After": str(ESPERA_503_S)})
+
+
+def _ocupado(_: Ocupado) -> Response:
+    return respuesta(503, OCUPADO, cabeceras={"Retry-After": str(ESPERA_503_S)})
 
 
 def _interno(e: Exception) -> Response:

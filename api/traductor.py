@@ -15,7 +15,7 @@ from apispec.ext.marshmallow.common import resolve_schema_instance
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields, validate
 
-from api.campos import CONTROL, Instante, Texto
+from api.campos import CONTROL, EnteroTexto, Instante, Texto
 from api.esquemas.ejemplos import EJEMPLOS
 
 TEXTO = rf"^\s*[^\s{CONTROL}]([^{CONTROL}]*[^\s{CONTROL}])?\s*$"
@@ -29,7 +29,7 @@ class Conversor(OpenAPIConverter):
 
     def init_attribute_functions(self) -> None:
         super().init_attribute_functions()  # type: ignore[no-untyped-call]
-        propias = [self.patron, self.instante, self.tipo_de_enum, self.uno_de, self.por_nombre]
+        propias = [self.patron, self.instante, self.entero, self.tipo_de_enum, self.uno_de, self.por_nombre]
         self.attribute_functions = [*self.attribute_functions[:-1], *propias, self.attribute_functions[-1]]
 
     def patron(self, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, str]:
@@ -46,6 +46,10 @@ class Conversor(OpenAPIConverter):
             return {}
         ret.pop("pattern", None)
         return {"format": "date-time"}
+
+    def entero(self, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, int]:
+        """Of a query string: no more than nine digits are read."""
+        return {"maximum": 999_999_999} if isinstance(field, EnteroTexto) and "maximum" not in ret else {}
 
     def tipo_de_enum(self, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, str]:
         return {"type": "string"} if isinstance(field, fields.Enum) else {}

@@ -21,7 +21,8 @@ from shared.cola import crear_celery
 from shared.settings import Settings
 from tests.canarios.bandada import CABEZA_JWT, CIFRADO_FERNET, HASH_BCRYPT, MARCA, Bandada, abierto, formas
 from tests.canarios.oidos import Grabadora, Oido, claves_de_redis, sucesos, volcado
-from tests.canarios.recorrido import Recorrido, recorrer
+from tests.canarios.pasos import recorrer
+from tests.canarios.recorrido import Recorrido
 from tests.pila import pila
 from tests.servidores import MariaDB, Redis
 

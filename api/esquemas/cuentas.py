@@ -8,14 +8,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.campos import Booleano, BooleanoTexto, Instante, Opcion, Texto
+from api.campos import CONTROL, Booleano, BooleanoTexto, Instante, Opcion, Texto
 from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
 
 USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,50}", re.ASCII)
-ETIQUETA = r"[^\s.!-,/:-@\[-`{-\x7f]{1,63}"  # of a domain, in any script; of ASCII only letters, digits and hyphens
-CORREO = re.compile(rf"[^@\s]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
+ETIQUETA = rf"[^\s{CONTROL}.!-,/:-@\[-`{{-~]{{1,63}}"  # of a domain: letters of any script, digits, hyphens
+CORREO = re.compile(rf"[^@\s{CONTROL}]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
 
 
 def _clave_nueva(valor: str) -> None:

@@ -42,13 +42,23 @@ class Elemento(fields.Field[Any]):
         return datos
 
 
+class Elementos(fields.List[Any]):
+    """1 to MAXIMO of them; a longer list is refused before any is looked at."""
+
+    default_error_messages = {
+        **COMUNES,
+        "invalid": "Debe ser una lista.",
+        "cuantas": f"Envíe entre 1 y {MAXIMO} consultas.",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and not 1 <= len(value) <= MAXIMO:
+            raise self.make_error("cuantas")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class LoteNuevo(Entrada):
-    consultas = fields.List(
-        Elemento(),
-        required=True,
-        validate=validate.Length(1, MAXIMO, error=f"Envíe entre 1 y {MAXIMO} consultas."),
-        error_messages={**COMUNES, "invalid": "Debe ser una lista."},
-    )
+    consultas = Elementos(Elemento(), required=True, metadata={"minItems": 1, "maxItems": MAXIMO})
 
 
 class LoteAceptado(Schema):

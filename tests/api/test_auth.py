@@ -177,6 +177,20 @@ def test_entrar_y_fallar_queda_anotado_sin_la_clave(app: Flask, cliente: FlaskCl
     assert "canaria" not in str(filas)
 
 
+def test_una_clave_tecleada_como_usuario_no_queda_en_ninguna_parte(
+    app: Flask, cliente: FlaskClient, settings: Settings
+) -> None:
+    entrar(cliente)
+    for nombre in ("clave-canaria", "ANA@ejemplo.co"):
+        problema(cliente.post("/api/auth/login", json={"username": nombre, "password": "x"}), 401)
+    with app.app_context():
+        detalles = db.session.execute(text("SELECT detalle FROM logs_actividad WHERE accion = 'login_fallido'")).all()
+    assert "canaria" not in str(detalles)
+    assert '"ana"' in str(detalles)  # the account, where there is one
+    with redis.Redis.from_url(settings.url_redis) as r:
+        assert not any(b"canaria" in clave for clave in r.scan_iter("*"))
+
+
 def test_cambiar_la_clave_mata_todos_los_tokens_de_antes(cliente: FlaskClient) -> None:
     con = entrar(cliente)
     otra = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).json

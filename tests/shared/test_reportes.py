@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from math import ceil, floor, log
 from random import Random
@@ -12,23 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from shared import archivo, consultas, esquema, reportes, resumenes, usuarios
-from shared.calendario import dias, medianoche, mes_siguiente
+from shared import consultas, reportes, resumenes, usuarios
+from shared.calendario import medianoche
 from shared.cifras import CUBOS, frecuentes, percentil
 from shared.clima import Encargo, EstadoFuente, Fuente, Resultado, TipoConsulta
 from shared.conteo import TODOS
-from shared.db import crear_motor, plegar
-from shared.modelos import CodigoError, Consulta, DatosClima, Estado, Resumen
-from shared.paginas import pagina
-from tests.conftest import hacer_settings
-from tests.planes import Orden, Plan, explicar, ordenes
-from tests.servidores import MariaDB
+from shared.db import plegar
+from shared.modelos import CodigoError, Consulta, DatosClima, Estado
 from tests.shared.test_consultas import leida, tomada
-from tests.siembra import sembrar
 
 CIUDADES = ["Medellín", "medellin", "MEDELLÍN", "Bogotá", "Cali", None]
 FUENTES = [None, "openmeteo", "ideam,openmeteo", "openmeteo,openweather"]
@@ -224,218 +217,3 @@ def test_quien_fallo_queda_en_la_consulta_aunque_acabe_esperando(s: Session) -> 
 def participantes(s: Session, encargo: Encargo) -> tuple[str | None, str | None]:
     c = leida(s, encargo.id)
     return c.fuentes_usadas, c.fuentes_fallidas
-
-
-def diarios(s: Session) -> dict[tuple[int, date], datetime]:
-    s.expire_all()
-    return {(r.usuario_id, r.dia): r.hasta for r in s.scalars(select(Resumen).where(~Resumen.mensual))}
-
-
-def test_resumir_otra_vez_no_cambia_nada(s: Session) -> None:
-    poner_muchas(s, Random(1))
-    resumir_todo(s)
-    antes = diarios(s)
-    assert resumir_todo(s) == 0
-    assert diarios(s) == antes
-
-
-def test_un_dia_se_resume_hasta_la_primera_sin_terminar(s: Session) -> None:
-    ana = usuario(s)
-    poner(s, ana, hace(2, 8))
-    abierta = poner(s, ana, hace(2, 10), Estado.PROCESANDO)
-    resumir_todo(s)
-    assert diarios(s)[0, hoy() - timedelta(2)] == hace(2, 10)
-    s.execute(update(Consulta).where(Consulta.id == abierta).values(estado=Estado.ERROR))
-    resumir_todo(s)
-    assert diarios(s)[0, hoy() - timedelta(2)] == hace(1, 0)
-
-
-def test_el_ultimo_minuto_no_se_resume(s: Session) -> None:
-    """An INSERT that began then may not have reached the table yet."""
-    poner(s, usuario(s), datetime.now(UTC))
-    resumir_todo(s)
-    assert max(diarios(s).values(), default=hace(1)) <= datetime.now(UTC) - timedelta(seconds=59)
-
-
-def test_un_dia_lleno_se_resume_por_partes(s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resumenes, "FILAS", 3)
-    ana = usuario(s)
-    for minuto in (0, 0, 0, 0, 0, 1, 2, 3, 3):
-        poner(s, ana, hace(1) + timedelta(minutes=minuto))
-    assert resumir_todo(s) > 3
-    comprobar(s, [ana])
-
-
-def test_reintentar_deshace_el_resumen_que_la_cuenta_y_ningun_otro(s: Session) -> None:
-    ana, beto = usuario(s), usuario(s, "beto")
-    vieja, otra, nueva = poner(s, ana, hace(2)), poner(s, beto, hace(2)), poner(s, ana, datetime.now(UTC))
-    resumir_todo(s)
-    antes = diarios(s)
-    assert consultas.reintentar(s, nueva)
-    assert diarios(s) == antes
-    assert consultas.reintentar(s, vieja)
-    dia = hoy() - timedelta(2)
-    assert antes.keys() - diarios(s).keys() == {(0, dia), (ana, dia)}
-    consultas.cancelar(s, vieja)
-    assert consultas.reintentar(s, otra)
-    resumir_todo(s)
-    comprobar(s, [ana, beto])
-
-
-def test_un_mes_cerrado_es_la_suma_de_sus_dias_hasta_que_se_reintenta_algo_de_el(s: Session) -> None:
-    ana, beto = usuario(s), usuario(s, "beto")
-    mes = mes_pasado(2)
-    vieja = poner(s, ana, medianoche(mes) + timedelta(days=9))
-    poner(s, beto, medianoche(mes) + timedelta(days=9))
-    resumir_todo(s)
-    assert mensuales(s, mes) == {TODOS, ana, beto}
-    assert not resumenes.sumar_mes(s, mes, set(dias(mes, mes_siguiente(mes) - timedelta(1))) - {mes})
-    assert consultas.reintentar(s, vieja)
-    assert mensuales(s, mes) == {beto}
-    comprobar(s, [ana, beto])
-    resumir_todo(s)
-    assert mensuales(s, mes) == {beto}
-    consultas.cancelar(s, vieja)
-    resumir_todo(s)
-    assert mensuales(s, mes) == {TODOS, ana, beto}
-    comprobar(s, [ana, beto])
-
-
-def mensuales(s: Session, mes: date) -> set[int]:
-    return set(s.scalars(select(Resumen.usuario_id).where(Resumen.mensual, Resumen.dia == mes)))
-
-
-def test_de_dos_que_resumen_lo_mismo_uno_no_hace_nada(s: Session) -> None:
-    ana = usuario(s)
-    poner(s, ana, hace(1))
-    dia, tramos = hoy() - timedelta(1), [(hace(1, 0), hace(1, 13)), (hace(1, 13), hace(0, 0))]
-    for n, tramo in enumerate(tramos):
-        assert resumenes.anadir(s, dia, tramo, primero=n == 0)
-        assert not resumenes.anadir(s, dia, tramo, primero=n == 0)
-    assert resumenes.sumar_mes(s, dia.replace(day=1), {dia})
-    assert not resumenes.sumar_mes(s, dia.replace(day=1), {dia})
-
-
-def test_los_resumenes_sobreviven_a_lo_que_cuentan(s: Session) -> None:
-    ana = usuario(s)
-    poner(s, ana, hace(2))
-    resumir_todo(s)
-    s.execute(text("DELETE FROM consultas"))
-    assert reportes.estadisticas(s, ana)["total_consultas"] == 1
-
-
-# --- on MariaDB: locks, and plans over enough rows for the optimizer to have a choice --------------------
-
-
-@pytest.fixture(scope="module")
-def motor_grande(mariadb: MariaDB) -> Iterator[Engine]:
-    motor = crear_motor(hacer_settings(mariadb.crear_base("cg_reportes"), "redis://127.0.0.1:1"))
-    esquema.subir(motor)
-    sembrar(motor, 20_000, 5)
-    yield motor
-    motor.dispose()
-
-
-def sesion(motor: Engine) -> Session:
-    s = Session(motor, expire_on_commit=False)
-    s.execute(text("SET innodb_lock_wait_timeout = 1"))
-    return s
-
-
-def test_resumir_y_reintentar_se_esperan(motor_grande: Engine) -> None:
-    with sesion(motor_grande) as resume, sesion(motor_grande) as reintenta:
-        del_dia = select(func.max(Consulta.id)).where(Consulta.estado == Estado.ERROR, Consulta.creada_en < hace(2, 0))
-        consulta_id = reintenta.scalars(del_dia).one()
-        tramo = (hace(3, 0), hace(2, 0))
-        assert consultas.reintentar(reintenta, consulta_id)
-        with pytest.raises(OperationalError, match="Lock wait timeout"):
-            resumenes.anadir(resume, tramo[0].date(), tramo, primero=True)
-        resume.rollback()
-        reintenta.rollback()
-        assert resumenes.anadir(resume, tramo[0].date(), tramo, primero=True)
-        with pytest.raises(OperationalError, match="Lock wait timeout"):
-            consultas.reintentar(reintenta, consulta_id)
-        reintenta.rollback()
-        resume.rollback()
-
-
-def test_sumar_un_mes_y_reintentar_se_esperan(motor_grande: Engine) -> None:
-    mes, fin = mes_pasado(3), mes_pasado(2)
-    suyos = set(dias(mes, fin - timedelta(1)))
-    with sesion(motor_grande) as suma, sesion(motor_grande) as reintenta:
-        for dia in suyos:
-            resumenes.anadir(suma, dia, (medianoche(dia), medianoche(dia + timedelta(1))), primero=True)
-        suma.commit()
-        del_mes = select(func.max(Consulta.id)).where(
-            Consulta.estado == Estado.ERROR, Consulta.creada_en < medianoche(fin)
-        )
-        consulta_id = reintenta.scalars(del_mes).one()
-        assert consultas.reintentar(reintenta, consulta_id)
-        with pytest.raises(OperationalError, match="Lock wait timeout"):
-            resumenes.sumar_mes(suma, mes, suyos)
-        suma.rollback()
-        reintenta.rollback()
-        assert resumenes.sumar_mes(suma, mes, suyos)
-        with pytest.raises(OperationalError, match="Lock wait timeout"):
-            consultas.reintentar(reintenta, consulta_id)
-        reintenta.rollback()
-        suma.rollback()
-
-
-def planes(motor: Engine, hechas: list[Orden], tabla: str) -> list[Plan]:
-    explicadas = [orden for orden in hechas if tabla in orden.sql]
-    assert explicadas
-    return [plan for orden in explicadas for plan in explicar(motor, orden)]
-
-
-@pytest.mark.parametrize(
-    ("filtro", "indice"),
-    [
-        ({}, "ix_consultas_usuario"),
-        ({"tipo": TipoConsulta.TIEMPO_REAL}, "ix_consultas_usuario_tipo"),
-        ({"estado": Estado.COMPLETADA}, "ix_consultas_activas"),
-        ({"ciudad": "medellin"}, "ix_consultas_usuario_ciudad"),
-        ({"desde": hoy() - timedelta(90)}, "ix_consultas_usuario_creada"),
-        ({"hasta": hoy() - timedelta(90)}, "ix_consultas_usuario_creada"),
-        ({"desde": hoy() - timedelta(90), "hasta": hoy() - timedelta(60)}, "ix_consultas_usuario_creada"),
-    ],
-)
-def test_cada_filtro_de_mis_consultas_usa_su_indice(motor_grande: Engine, filtro: dict[str, Any], indice: str) -> None:
-    for numero in (1, 30):
-        with Session(motor_grande) as s, ordenes(motor_grande) as hechas:
-            pagina(s, archivo.seleccionar(2, **filtro), numero, 10)
-        total, ids, *_ = todos = planes(motor_grande, hechas, "consultas")
-        assert all(plan.type in ("ref", "range", "eq_ref", "const") for plan in todos), todos
-        assert ids.key == indice
-        assert total.key == indice or not filtro
-        assert all("Using index" in plan.extra and "filesort" not in plan.extra for plan in (total, ids)), todos
-
-
-@pytest.mark.parametrize(
-    ("filtro", "indice"),
-    [
-        ({}, "PRIMARY"),
-        ({"usuario_id": 2}, "ix_logs_actividad_usuario_id"),
-        ({"accion": "login"}, "ix_logs_actividad_accion"),
-        ({"ip": "10.0.1.1"}, "ix_logs_actividad_ip_address"),
-        ({"desde": hoy() - timedelta(90), "hasta": hoy() - timedelta(60)}, "ix_logs_actividad_creado_en"),
-    ],
-)
-def test_cada_filtro_de_la_auditoria_usa_su_indice(motor_grande: Engine, filtro: dict[str, Any], indice: str) -> None:
-    with Session(motor_grande) as s, ordenes(motor_grande) as hechas:
-        pagina(s, reportes.seleccionar_actividad(**filtro), 3, 10)
-    todos = planes(motor_grande, hechas, "logs_actividad")
-    assert all(plan.type != "ALL" and "filesort" not in plan.extra for plan in todos), todos
-    assert todos[1].key == indice
-
-
-@pytest.mark.parametrize("quien", [2, TODOS])
-def test_las_estadisticas_leen_por_indices(motor_grande: Engine, quien: int) -> None:
-    with Session(motor_grande) as s:
-        for _ in range(5):
-            assert resumenes.resumir(s)
-        with ordenes(motor_grande) as hechas:
-            reportes.estadisticas(s, quien, hoy() - timedelta(20), hoy())
-        todos = planes(motor_grande, [o for o in hechas if "api_keys" not in o.sql], "SELECT")
-        assert all(plan.type != "ALL" for plan in todos), todos
-        s.rollback()

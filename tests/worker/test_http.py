@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 
 from tests.proveedores.servidor import Respuestas, http, servir
-from worker.proveedores.http import ErrorProveedor
+from worker.proveedores.cliente import Clave
+from worker.proveedores.http import ErrorProveedor, Esperas, Http, crear_sesion
 
 CONSULTA = {"latitude": "6.2", "longitude": "-75.5", "current": "temperature_2m"}
 Fallar = Callable[..., None]
@@ -103,6 +106,21 @@ def test_los_errores_no_llevan_la_url_ni_la_clave() -> None:
         with pytest.raises(ErrorProveedor) as e:
             http().json(f"{red.base}/x", {"appid": "clave-canaria"})
     assert "canaria" not in f"{e.value!r} {e.value.motivo}"
+
+
+@pytest.mark.parametrize("clave", ["clave-canaria", "clave/canaria+&=~", 'clave"canaria\\'])
+def test_lo_que_un_proveedor_repite_de_la_clave_se_tapa(clave: str) -> None:
+    tapar = Clave("otra-cosa", clave).tapar
+    repetida = {"message": f"bad key {clave}", "url": f"/x?k={quote(clave)}&z={quote(clave, safe='')}", "n": 12}
+    with servir() as red:
+        red.siempre(repetida)
+        cuerpo = Http(crear_sesion(1), Esperas(1, 2), monotonic() + 5, tapar=tapar).json(f"{red.base}/x")
+    assert "canaria" not in str(cuerpo)
+    assert cuerpo["n"] == 12
+
+
+def test_una_clave_demasiado_corta_para_distinguirla_no_se_tapa() -> None:
+    assert Clave("12", "").tapar(b'{"t": 12.5}') == b'{"t": 12.5}'
 
 
 def test_un_fallo_de_red_no_lleva_la_url_ni_encadenada() -> None:
