@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,11 +29,12 @@ OLVIDADA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ClaveDeUsuario:
-    """A user's key in the clear, for one call; never printed."""
+    """A user's key in the clear, for one call; never printed. numero: moves when the key is changed or checked."""
 
     id: int
     clave: str = field(repr=False)
     secreto: str | None = field(repr=False)
+    numero: int
 
 
 class YaGuardada(Exception):
@@ -94,7 +95,7 @@ def de_usuario(s: Session, cifrador: Cifrador, usuario_id: int, proveedor: str) 
 
 def _revelar(fila: ApiKey, cifrador: Cifrador) -> ClaveDeUsuario:
     secreto = cifrador.descifrar(fila.api_secret_encrypted) if fila.api_secret_encrypted else None
-    return ClaveDeUsuario(fila.id, cifrador.descifrar(fila.api_key_encrypted), secreto)
+    return ClaveDeUsuario(fila.id, cifrador.descifrar(fila.api_key_encrypted), secreto, fila.prueba_numero)
 
 
 def todas(s: Session, usuario_id: int) -> list[ApiKey]:
@@ -132,9 +133,13 @@ def reservar(s: Session, clave_id: int) -> bool:
     return resultado.rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def marcar_rechazada(s: Session, clave_id: int) -> None:
-    """The provider said 401 or 403: not used again until the user changes it."""
-    s.execute(update(ApiKey).where(ApiKey.id == clave_id).values(rechazada_en=ahora()))
+def marcar_rechazada(s: Session, clave_id: int, numero: int) -> None:
+    """The provider said 401 or 403: not used again until the user changes it. Nothing, if they have by now."""
+    s.execute(update(ApiKey).where(*_la_misma(clave_id, numero)).values(rechazada_en=ahora()))
+
+
+def _la_misma(clave_id: int, numero: int) -> tuple[ColumnElement[bool], ...]:
+    return ApiKey.id == clave_id, ApiKey.prueba_numero == numero
 
 
 # --- checks: asked for by the API, done by a worker ------------------------------------------------------
@@ -142,11 +147,10 @@ def marcar_rechazada(s: Session, clave_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Prueba:
-    """A check to do. numero: which one of this key's."""
+    """A check to do."""
 
     clave: ClaveDeUsuario
     proveedor: str
-    numero: int
 
 
 def pedir_prueba(s: Session, clave: ApiKey) -> None:
@@ -169,7 +173,7 @@ def tomar_prueba(s: Session, cifrador: Cifrador, clave_id: int) -> Prueba | None
     if tomada.rowcount != 1:  # type: ignore[attr-defined]
         return None
     fila = s.scalars(select(ApiKey).where(ApiKey.id == clave_id).execution_options(populate_existing=True)).one()
-    return Prueba(_revelar(fila, cifrador), fila.proveedor, fila.prueba_numero)
+    return Prueba(_revelar(fila, cifrador), fila.proveedor)
 
 
 def anotar_prueba(s: Session, prueba: Prueba, resultado: EstadoPrueba, detalle: str | None) -> bool:
@@ -177,7 +181,7 @@ def anotar_prueba(s: Session, prueba: Prueba, resultado: EstadoPrueba, detalle: 
     cambios: dict[str, Any] = {"prueba": resultado, "prueba_detalle": detalle, "probada_en": ahora()}
     if resultado != EstadoPrueba.SIN_RESPUESTA:
         cambios["rechazada_en"] = ahora() if resultado == EstadoPrueba.RECHAZADA else None
-    orden = update(ApiKey).where(ApiKey.id == prueba.clave.id, ApiKey.prueba_numero == prueba.numero)
+    orden = update(ApiKey).where(*_la_misma(prueba.clave.id, prueba.clave.numero))
     hecho = s.execute(orden.values(prueba_tocar_en=None, **cambios).execution_options(synchronize_session=False))
     return hecho.rowcount == 1  # type: ignore[attr-defined,no-any-return]
 

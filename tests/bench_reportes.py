@@ -29,7 +29,7 @@ from tests.siembra import sembrar
 
 CONSULTAS = 1_000_000
 USUARIOS = 50
-VECES = 25
+VECES = 50
 ADMIN, ANA = 1, 7
 TABLAS = re.compile("consultas|resumenes|logs_actividad")
 consola = Console(width=150)

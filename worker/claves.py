@@ -33,7 +33,11 @@ class Claves:
             except Ilegible as e:
                 log.warning("clave_ilegible", usuario_id=usuario_id, proveedor=proveedor)
                 raise Omitida("su clave guardada ya no se puede leer; guárdela otra vez") from e
-        return Clave(propia.clave, propia.secreto, propia.id) if propia else self._instalacion.get(proveedor)
+        return (
+            Clave(propia.clave, propia.secreto, propia.id, propia.numero)
+            if propia
+            else self._instalacion.get(proveedor)
+        )
 
     def reservar(self, clave: Clave | None) -> None:
         """Take one of the day's calls of a user's key, before the call. Raises Omitida when none is left."""
@@ -48,5 +52,5 @@ class Claves:
         if clave is None or clave.id is None:
             return "rechazó la clave de la instalación; avise a quien la administra"
         with self._sesiones.transaccion() as s:
-            api_keys.marcar_rechazada(s, clave.id)
+            api_keys.marcar_rechazada(s, clave.id, clave.numero)
         return "rechazó su clave; revísela y guárdela de nuevo en api-keys"

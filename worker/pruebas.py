@@ -44,7 +44,7 @@ class Probador:
         log.info("clave_probada", api_key_id=clave_id, proveedor=prueba.proveedor, resultado=resultado)
 
     def _preguntar(self, prueba: api_keys.Prueba) -> Resultado:
-        clave = Clave(prueba.clave.clave, prueba.clave.secreto, prueba.clave.id)
+        clave = Clave(prueba.clave.clave, prueba.clave.secreto, prueba.clave.id, prueba.clave.numero)
         http = self._preguntador.http(prueba.proveedor, monotonic() + self._plazo_s, clave)
         peticion = Peticion(http, BOGOTA, frozenset({"temperatura"}), clave)
         try:

@@ -47,9 +47,17 @@ def test_una_clave_inactiva_o_rechazada_no_se_usa(s: Session, columna: str) -> N
     if columna == "activa":
         clave.activa = False
     else:
-        api_keys.marcar_rechazada(s, clave.id)
+        api_keys.marcar_rechazada(s, clave.id, clave.prueba_numero)
     s.flush()
     assert api_keys.de_usuario(s, CIFRADOR, clave.usuario_id, "openweather") is None
+
+
+def test_un_rechazo_que_llega_tarde_no_toca_la_clave_nueva(s: Session) -> None:
+    clave = guardar(s, 5)
+    vieja = clave.prueba_numero
+    api_keys.cambiar(s, CIFRADOR, clave, api_key="otra-clave-0001")
+    api_keys.marcar_rechazada(s, clave.id, vieja)
+    assert api_keys.de_usuario(s, CIFRADOR, clave.usuario_id, "openweather") is not None
 
 
 def test_con_otra_clave_maestra_es_ilegible(s: Session) -> None:

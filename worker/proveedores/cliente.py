@@ -16,11 +16,12 @@ TAPADO = b"***"
 
 @dataclass(frozen=True, slots=True)
 class Clave:
-    """A key to a provider; never printed. id: of the user's api key; None: the installation's."""
+    """A key to a provider; never printed. id, numero: of the user's api key; id None: the installation's."""
 
     clave: str = field(repr=False)
     secreto: str | None = field(default=None, repr=False)
     id: int | None = None
+    numero: int = 0
 
     def tapar(self, cuerpo: bytes) -> bytes:
         """What a provider said, without the key and the secret: some repeat the whole request."""
