@@ -86,7 +86,7 @@ class EnteroTexto(fields.Integer):
 
 
 class Texto(fields.String):
-    """Unicode text in NFC, trimmed, without control characters. maximo: characters, before trimming and after."""
+    """Unicode text without control characters, in NFC and trimmed. maximo: characters, before trimming and after."""
 
     default_error_messages = {
         **COMUNES,
@@ -105,9 +105,9 @@ class Texto(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        texto = unicodedata.normalize("NFC", value).strip()
-        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in texto):
+        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value):
             raise self.make_error("control")
+        texto = unicodedata.normalize("NFC", value).strip()
         if not texto:
             raise self.make_error("vacio")
         if max(len(value), len(texto)) > self.maximo:

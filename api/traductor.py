@@ -18,7 +18,7 @@ from marshmallow import Schema, fields, validate
 from api.campos import CONTROL, EnteroTexto, Instante, Texto
 from api.esquemas.ejemplos import EJEMPLOS
 
-TEXTO = rf"^\s*[^\s{CONTROL}]([^{CONTROL}]*[^\s{CONTROL}])?\s*$"
+TEXTO = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 SUELTOS: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "string": "texto", "object": {}}
 DE_PYTHON = {"integer": int, "number": int | float, "boolean": bool, "string": str, "array": list, "object": dict}
 POR_FORMATO = {"date": "2026-01-31", "date-time": "2026-01-31T15:04:05Z", "email": "ana@ejemplo.co"}
@@ -37,7 +37,7 @@ class Conversor(OpenAPIConverter):
         exprs = [str(v.regex.pattern) for v in field.validators if isinstance(v, validate.Regexp)]
         if exprs:
             expr = exprs[0].removeprefix("^").removesuffix(r"\Z").removesuffix("$")
-            espacios = r"\s*" if isinstance(field, Texto) else ""  # which Texto trims
+            espacios = rf"[^\S{CONTROL}]*" if isinstance(field, Texto) else ""  # which Texto trims
             return {"pattern": f"^{espacios}(?:{expr}){espacios}$"}
         return {"pattern": TEXTO} if isinstance(field, Texto) and "anyOf" not in ret else {}
 
