@@ -157,7 +157,7 @@ def reintentar(consulta_id: int) -> Respuesta:
 @rutas.response(200, DescargaJson, headers=da("ETag", "Content-Disposition"))
 @rutas.response(200, {"type": "string"}, content_type="text/csv", example=UN_CSV)
 @rutas.response(200, {"type": "string"}, content_type="text/plain")
-@rutas.response(200, {"type": "string"}, content_type="application/yaml")
+@rutas.response(200, DescargaJson, content_type="application/yaml")
 @rutas.alt_response(304, description=SIN_CAMBIO, headers=da("ETag"))
 @rutas.alt_response(409, description="Aún no está completada; el cuerpo dice su estado.")
 def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:

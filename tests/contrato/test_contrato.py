@@ -42,7 +42,7 @@ DE_OPERARIA = ["--exclude-tag", "usuarios", "--exclude-path", "/api/reportes/aud
 
 @pytest.fixture(scope="module")
 def api(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Iterator[Api]:
-    """With limits that do not fire, two accounts, and two consultas (1 and 2) finished by the worker's own code."""
+    """Limits that do not fire, two accounts (1 and 2), two consultas (1 and 2) finished by the worker's own code."""
     base, redis = mariadb.crear_base("cg_contrato"), servidor_redis.url.removesuffix("/0") + "/5"
     settings = hacer_settings(base, redis, **{n.lower(): url for n, url in variables(laboratorio).items()})
     motor = crear_motor(settings)
@@ -104,7 +104,7 @@ def _sesion(url: str, cuenta: str) -> dict[str, str]:
     return {
         "API": url,
         "CUENTA": cuenta,
-        "CUENTA_ID": str(tokens["usuario"]["id"]),
+        "CUENTAS": "1 2",  # the ids of both accounts
         "CLAVE": CLAVE,
         "TOKEN": tokens["access_token"],
         "TOKEN_DE_REFRESCO": tokens["refresh_token"],
