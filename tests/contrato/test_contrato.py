@@ -100,7 +100,9 @@ def _pedir(url: str) -> list[int]:
 
 def _sesion(url: str, cuenta: str) -> dict[str, str]:
     """What ganchos.py and schemathesis.toml read from the environment."""
-    tokens = requests.post(f"{url}/api/auth/login", json={"username": cuenta, "password": CLAVE}, timeout=20).json()
+    r = requests.post(f"{url}/api/auth/login", json={"username": cuenta, "password": CLAVE}, timeout=20)
+    assert r.ok, f"{cuenta}: {r.text}"
+    tokens = r.json()
     return {
         "API": url,
         "CUENTA": cuenta,
