@@ -40,17 +40,22 @@ DE_ADMIN = ["--include-tag", "usuarios", "--include-path", "/api/reportes/audito
 DE_OPERARIA = ["--exclude-tag", "usuarios", "--exclude-path", "/api/reportes/auditoria"]
 
 
-@pytest.fixture(scope="module")
-def api(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Iterator[Api]:
-    """Limits that do not fire, two accounts (1 and 2), two consultas (1 and 2) finished by the worker's own code."""
-    base, redis = mariadb.crear_base("cg_contrato"), servidor_redis.url.removesuffix("/0") + "/5"
+@pytest.fixture
+def api(cuenta: str, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Iterator[Api]:
+    """Limits that do not fire, two accounts, two consultas (1 and 2) finished by the worker's own code.
+
+    Each account has one of its own: what one run leaves behind is not what the other expects.
+    """
+    base, redis = mariadb.crear_base(f"cg_contrato_{cuenta}"), servidor_redis.url.removesuffix("/0") + "/5"
     settings = hacer_settings(base, redis, **{n.lower(): url for n, url in variables(laboratorio).items()})
     motor = crear_motor(settings)
     esquema.subir(motor)
     _crear_cuentas(motor)
-    sitio = carpeta / "api_contrato"
+    sitio = carpeta / f"api_contrato_{cuenta}"
     sitio.mkdir()
-    api = Api(sitio, ajustes={"DATABASE_URL": base, "REDIS_URL": redis, **LIMITES})
+    api = Api(
+        sitio, ajustes={"DATABASE_URL": base, "REDIS_URL": redis, **LIMITES}, opciones=("--graceful-timeout", "0")
+    )
     api.arrancar()
     proceso = Proceso(settings)
     for consulta_id in _pedir(api.url):
@@ -106,7 +111,7 @@ def _sesion(url: str, cuenta: str) -> dict[str, str]:
     return {
         "API": url,
         "CUENTA": cuenta,
-        "CUENTAS": "1 2",  # the ids of both accounts
+        "CUENTA_ID": str(tokens["usuario"]["id"]),
         "CLAVE": CLAVE,
         "TOKEN": tokens["access_token"],
         "TOKEN_DE_REFRESCO": tokens["refresh_token"],
