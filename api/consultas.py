@@ -206,7 +206,7 @@ def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
 def _en_marcha(consulta: Consulta) -> Respuesta:
     """Ring, after the commit, so that the worker can see the row; and say where to look."""
     timbre: Timbre = current_app.extensions["timbre"]
-    timbre.tocar(consulta.id, consulta.tipo_consulta)
+    timbre.tocar(consulta.id, consulta.cola)
     return _sobre(consulta), 202, {"Location": enlaces(consulta)["self"], **_retry_after(consulta)}
 
 
@@ -233,7 +233,7 @@ def _retry_after(consulta: Consulta) -> dict[str, str]:
     if consulta.estado.final:
         return {}
     try:
-        por_s = ritmo(current_app.extensions["redis"], consulta.tipo_consulta)
+        por_s = ritmo(current_app.extensions["redis"], consulta.cola)
     except RedisError:
         por_s = 0.0
     delante = archivo.posicion(sesion(), consulta) or 1

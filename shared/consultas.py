@@ -11,6 +11,7 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from random import uniform
 from typing import Any
 
@@ -37,9 +38,11 @@ SIGUIENTE_TOQUE_S = 10
 ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 45}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
 ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 20
-APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
 # how old a consulta may be that is put off: for providers that rest, and for room in our own call budgets
 PACIENCIA_S = {CodigoError.PROVEEDORES_FALLARON: 120, CodigoError.CUOTA_AGOTADA: 900}
+PACIENCIA_PROGRAMADA_S = {CodigoError.PROVEEDORES_FALLARON: 3600, CodigoError.CUOTA_AGOTADA: 26 * 3600}
+APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
+APLAZAR_MAXIMO_S = 600
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
@@ -152,20 +155,20 @@ def avanzar(s: Session, encargo: Encargo, progreso: int) -> bool:
     return _avanzar(s, encargo, progreso=progreso)
 
 
-def tomar_justa(s: Session, tipo: TipoConsulta) -> Encargo | None:
+def tomar_justa(s: Session, cola: TipoConsulta) -> Encargo | None:
     """Claim the oldest due consulta of the user who has the fewest in hand: nobody's five hundred starve one.
 
     A doorbell of historico only says that there is work; who is served is decided here. None: nothing is due.
     """
     en_mano = (
         select(Consulta.usuario_id, func.count().label("cuantas"))
-        .where(Consulta.estado == Estado.PROCESANDO, Consulta.tipo_consulta == tipo)
+        .where(Consulta.estado == Estado.PROCESANDO, Consulta.cola == cola)
         .group_by(Consulta.usuario_id)
         .subquery()
     )
     primeras = (
         select(Consulta.usuario_id, func.min(Consulta.id).label("id"))
-        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.disponible_en <= ahora())
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.disponible_en <= ahora())
         .group_by(Consulta.usuario_id)
         .subquery()
     )
@@ -257,10 +260,16 @@ def reintentar(s: Session, consulta_id: int) -> bool:
 
 
 def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> bool:
-    """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error."""
+    """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error.
+
+    Those of a programacion may wait for the next day's budget, and come back the more seldom the longer they wait.
+    """
     mia = Consulta.turno == encargo.turno
-    joven = Consulta.creada_en > ahora(-PACIENCIA_S[codigo])
-    espera_s = uniform(*APLAZAR_S)
+    paciencia_s, espera_s = PACIENCIA_S[codigo], uniform(*APLAZAR_S)
+    if encargo.programada:
+        edad_s = (datetime.now(UTC) - encargo.creada_en).total_seconds()
+        paciencia_s, espera_s = PACIENCIA_PROGRAMADA_S[codigo], max(espera_s, min(APLAZAR_MAXIMO_S, edad_s / 4))
+    joven = Consulta.creada_en > ahora(-paciencia_s)
     return _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
         s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia
     )
@@ -274,11 +283,11 @@ def devolver(s: Session, encargo: Encargo) -> bool:
 # --- repairing -------------------------------------------------------------------------------------------
 
 
-def por_tocar(s: Session, tipo: TipoConsulta, limite: int) -> list[int]:
+def por_tocar(s: Session, cola: TipoConsulta, limite: int) -> list[int]:
     """Up to `limite` due pendiente consultas, oldest first; each is claimed for this sweep as it is returned."""
     debidas = (
         select(Consulta.id)
-        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.tocar_en <= ahora())
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.tocar_en <= ahora())
         .order_by(Consulta.tocar_en)
         .limit(limite)
         .with_for_update(skip_locked=True)

@@ -49,23 +49,24 @@ class Proceso:
 
     def procesar(self, consulta_id: int) -> None:
         """Work on this consulta, if it still waits."""
-        self._atender(self.sesiones.hacer(lambda s: consultas.tomar(s, consulta_id)))
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar(s, consulta_id)), TipoConsulta.TIEMPO_REAL)
 
     def procesar_justa(self) -> None:
-        """Work on the historico whose turn it is."""
-        self._atender(self.sesiones.hacer(lambda s: consultas.tomar_justa(s, TipoConsulta.HISTORICO)))
+        """Work on the consulta whose turn it is in the queue of historico."""
+        cola = TipoConsulta.HISTORICO
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar_justa(s, cola)), cola)
 
     def parar(self) -> None:
         """The process is about to end: long work is handed back at its next step."""
         self._historico.parar()
 
-    def _atender(self, encargo: Encargo | None) -> None:
+    def _atender(self, encargo: Encargo | None, cola: TipoConsulta) -> None:
         if encargo is None:  # cancelled, finished, or another worker was first
             return
         with structlog.contextvars.bound_contextvars(consulta_id=encargo.id, intento=encargo.intentos):
             try:
                 self._trabajar(encargo)
-                anotar_fin(self._redis, encargo.pedido.tipo)
+                anotar_fin(self._redis, cola)
             except Abandonada:
                 log.info("consulta_abandonada")
             except Aplazada as e:

@@ -45,8 +45,8 @@ def _parar(**_: Any) -> None:
 @app.task(name="tocar")
 def tocar() -> None:
     """Ring for what waits and was not heard: consultas, while their queue has room, and checks of keys."""
-    for tipo in TipoConsulta:
-        _tocar_cola(tipo)
+    for cola in TipoConsulta:
+        _tocar_cola(cola)
     for clave_id in proceso.sesiones.hacer(api_keys.por_probar):
         timbre.probar(clave_id)
 
@@ -67,8 +67,8 @@ def resumir() -> None:
         pass
 
 
-def _tocar_cola(tipo: TipoConsulta) -> None:
-    hueco = timbre.hueco(tipo)
+def _tocar_cola(cola: TipoConsulta) -> None:
+    hueco = timbre.hueco(cola)
     if hueco:
-        for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, tipo, hueco)):
-            timbre.tocar(consulta_id, tipo)
+        for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, cola, hueco)):
+            timbre.tocar(consulta_id, cola)
