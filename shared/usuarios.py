@@ -114,6 +114,11 @@ def seleccionar(q: str | None = None, rol: Rol | None = None, activo: bool | Non
     return orden
 
 
+def en_fila(s: Session, usuario_id: int) -> None:
+    """Until the commit, nobody else changes what is counted per user: limits hold, and one default stays one."""
+    s.execute(select(Usuario.id).where(Usuario.id == usuario_id).with_for_update())
+
+
 def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
     """Set rol, activo, nombre_completo or email. A deactivated user's tokens die.
 

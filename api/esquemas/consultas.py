@@ -78,12 +78,8 @@ def _rango(inicio: date, fin: date, resolucion: Resolucion) -> dict[str, list[st
 
 
 def lugar_de(datos: Mapping[str, Any]) -> Lugar | None:
-    """The place a valid body means. Coordinates decide and ciudad is their label; None: not in the gazetteer."""
-    ciudad, latitud, longitud = datos.get("ciudad"), datos.get("latitud"), datos.get("longitud")
-    if latitud is not None and longitud is not None:
-        latitud, longitud = round(latitud, 8) + 0.0, round(longitud, 8) + 0.0  # -0.0 is 0.0
-        return Lugar(latitud, longitud, nombre=ciudad, zona_horaria=lugares.zona_horaria(latitud, longitud))
-    return lugares.resolver(ciudad) if ciudad else None
+    """The place a valid body means; None: not in the gazetteer."""
+    return lugares.ubicar(datos.get("ciudad"), datos.get("latitud"), datos.get("longitud"))
 
 
 def zona_de(lugar: Lugar | None) -> ZoneInfo:
