@@ -26,6 +26,8 @@ from api import (
     errores,
     favoritas,
     lotes,
+    metricas,
+    programaciones,
     reportes,
     salud,
     usuarios,
@@ -66,9 +68,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.register_blueprint(reportes.rutas)
     api.register_blueprint(api_keys.rutas)
     api.register_blueprint(favoritas.rutas)
+    api.register_blueprint(programaciones.rutas)
     api.register_blueprint(usuarios.rutas)
     app.register_blueprint(docs.rutas)
     app.register_blueprint(salud.rutas)
+    app.register_blueprint(metricas.rutas)
     return app
 
 

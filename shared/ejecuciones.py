@@ -7,6 +7,7 @@ Beat asks for all of it every few seconds; two beats at once, or one killed in b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,10 @@ SIN_FAVORITAS = "No tenía ciudades favoritas. Guarde alguna, o indique los luga
 
 class EnCurso(Exception):
     """Its last run has not ended."""
+
+
+class SinLugares(Exception):
+    """It is for the user's favourites, and there are none."""
 
 
 # --- starting --------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ def lanzar(
 def ejecutar(s: Session, p: Programacion, *, max_activas: int, max_pendientes: int, avisar: bool = False) -> Ejecucion:
     """Run it now, due or not; when it is next due does not change.
 
-    Raises EnCurso, DemasiadasActivas and Saturada; nothing is written then.
+    Raises EnCurso, SinLugares, DemasiadasActivas and Saturada; nothing is written then.
     """
     s.execute(select(Programacion.id).where(Programacion.id == p.id).with_for_update())
     if s.scalar(select(_en_curso(p.id))):
@@ -80,6 +85,8 @@ def ejecutar(s: Session, p: Programacion, *, max_activas: int, max_pendientes: i
         raise DemasiadasActivas
     instante = reloj(s)
     pedidos = programaciones.pedidos(s, p, instante)
+    if not pedidos:
+        raise SinLugares
     if contar_pendientes(s, max_pendientes) + len(pedidos) > max_pendientes:
         raise Saturada
     ejecucion = Ejecucion(programacion_id=p.id, prevista_en=instante, manual=True)
@@ -145,22 +152,22 @@ def cerrar(s: Session, *, avisar: bool = False, limite: int = 100) -> list[Ejecu
     return [e for e in s.scalars(acabadas).all() if _cerrar(s, e, avisar=avisar)]
 
 
-def cuentas(s: Session, lote_id: int | None) -> dict[str, int]:
-    """How the consultas of a run have ended so far: completadas, parciales, errores."""
-    parcial = Consulta.parcial.is_(True)
-    orden = select(Consulta.estado, parcial, func.count()).where(Consulta.lote_id == lote_id)
-    contadas: dict[Any, int] = {
-        (fila[0], bool(fila[1])): fila[2] for fila in s.execute(orden.group_by(Consulta.estado, parcial))
-    }
-    return {
-        "completadas": contadas.get((Estado.COMPLETADA, False), 0),
-        "parciales": contadas.get((Estado.COMPLETADA, True), 0),
-        "errores": sum(n for (estado, _), n in contadas.items() if estado == Estado.ERROR),
-    }
+def cuentas(s: Session, lotes: Iterable[int | None]) -> dict[int, dict[str, int]]:
+    """How the consultas of these lotes have ended so far: completadas, parciales, errores. All lotes are there."""
+    suma = {lote_id: {"completadas": 0, "parciales": 0, "errores": 0} for lote_id in lotes if lote_id is not None}
+    grupos = (Consulta.lote_id, Consulta.estado, Consulta.parcial)
+    for lote_id, estado, parcial, cuantas in s.execute(
+        select(*grupos, func.count())
+        .where(Consulta.lote_id.in_(suma), Consulta.estado.not_in(ACTIVAS))
+        .group_by(*grupos)
+    ):
+        como = "errores" if estado == Estado.ERROR else "parciales" if parcial else "completadas"
+        suma[lote_id or 0][como] += cuantas
+    return suma
 
 
 def _cerrar(s: Session, e: Ejecucion, *, avisar: bool) -> bool:
-    fin = cuentas(s, e.lote_id)
+    fin = cuentas(s, [e.lote_id])[e.lote_id or 0]
     estado = EstadoEjecucion.COMPLETADA
     if fin["completadas"] < e.total:
         estado = EstadoEjecucion.PARCIAL if fin["completadas"] + fin["parciales"] else EstadoEjecucion.ERROR
@@ -200,3 +207,9 @@ def avisada(s: Session, ejecucion: Ejecucion) -> None:
 def seleccionar(programacion_id: int) -> Select[Ejecucion]:
     """The runs of a programacion, newest first."""
     return select(Ejecucion).where(Ejecucion.programacion_id == programacion_id).order_by(Ejecucion.id.desc())
+
+
+def ultimas(s: Session, de: list[int]) -> list[Ejecucion]:
+    """The last run of each of these programaciones that has one."""
+    ids = select(func.max(Ejecucion.id)).where(Ejecucion.programacion_id.in_(de)).group_by(Ejecucion.programacion_id)
+    return list(s.scalars(select(Ejecucion).where(Ejecucion.id.in_(ids))))

@@ -15,5 +15,7 @@ def _cada(segundos: float, tarea: str) -> dict[str, Any]:
 AGENDA = {
     "tocar": _cada(2, "tocar"),
     "rescatar": _cada(5, "rescatar"),
+    "programar": _cada(5, "programar"),
+    "avisar": _cada(10, "avisar"),
     "resumir": _cada(300, "resumir"),
 }

@@ -12,7 +12,9 @@ from shared import api_keys, consultas, resumenes
 from shared.clima import TipoConsulta
 from shared.cola import PROBAR, PROCESAR, Timbre
 from worker.app import app, settings
+from worker.avisos import Avisador
 from worker.proceso import Proceso
+from worker.programador import Programador
 from worker.pruebas import Probador
 
 log = structlog.get_logger()
@@ -21,6 +23,8 @@ RESUMIR_S = 20  # of the 300 between two beats
 
 proceso = Proceso(settings)
 probador = Probador(settings, proceso.sesiones, proceso.preguntador)
+programador = Programador(settings, proceso.sesiones)
+avisador = Avisador(settings, proceso.sesiones)
 timbre = Timbre(app)
 
 
@@ -65,6 +69,19 @@ def resumir() -> None:
     fin = monotonic() + RESUMIR_S
     while proceso.sesiones.hacer(resumenes.resumir) and monotonic() < fin:
         pass
+
+
+@app.task(name="programar")
+def programar() -> None:
+    """Start the programaciones that are due, and end the runs whose consultas have all ended."""
+    programador.lanzar()
+    programador.cerrar()
+
+
+@app.task(name="avisar")
+def avisar() -> None:
+    """Tell the ping URL what it has not heard."""
+    avisador.avisar()
 
 
 def _tocar_cola(cola: TipoConsulta) -> None:

@@ -186,7 +186,7 @@ def test_sin_sitio_en_la_instalacion_espera_y_deja_un_cuarto_a_los_demas(s: Sess
 
 def test_la_que_se_apaga_no_vence_y_al_encenderla_empieza_de_nuevo(s: Session, usuario: Usuario) -> None:
     p = crear(s, usuario, activa=False)
-    assert p.proxima_en is None
+    assert not p.proxima_en
     programaciones.cambiar(s, p, activa=True)
     assert p.proxima_en
     assert p.proxima_en > reloj(s)
