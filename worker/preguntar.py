@@ -37,7 +37,7 @@ LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
 class Pregunta:
     """What is asked of every provider. periodo None: now. plazo: a time.monotonic() value for all of them.
 
-    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S.
+    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S. programada: nobody waits at a screen.
     """
 
     usuario_id: int
@@ -46,6 +46,11 @@ class Pregunta:
     plazo: float
     periodo: Periodo | None = None
     max_edad_s: float | None = None
+    programada: bool = False
+
+    @property
+    def prisa(self) -> bool:
+        return self.periodo is None and not self.programada
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +95,14 @@ class Preguntador:
                 futuro.cancel()
                 yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE))
 
-    def http(self, nombre: str, plazo: float, clave: Clave | None = None) -> Http:
+    def http(self, nombre: str, plazo: float, clave: Clave | None = None, *, prisa: bool = True) -> Http:
         """HTTP for one provider, within its budget, its places in flight and the quota of the key."""
 
         @contextmanager
         def permiso(costo: int) -> Iterator[None]:
             propia = clave is not None and clave.id is not None
-            with self._limites.en_vuelo(nombre, plazo) as dentro:
-                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia):
+            with self._limites.en_vuelo(nombre, plazo, prisa=prisa) as dentro:
+                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia, prisa=prisa):
                     raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
@@ -132,7 +137,7 @@ class Preguntador:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
         if not self._limites.permite(nombre):
             raise Omitida(CIRCUITO, Causa.CIRCUITO)
-        http = self.http(nombre, pregunta.plazo, clave)
+        http = self.http(nombre, pregunta.plazo, clave, prisa=pregunta.prisa)
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
         cliente = self.proveedores[nombre]
         try:

@@ -93,6 +93,7 @@ class Proceso:
             campos=frozenset(campos),
             plazo=monotonic() + self._plazo_s,
             max_edad_s=encargo.pedido.max_edad_s,
+            programada=encargo.programada,
         )
         ya = {c.fuente.proveedor for c in previas}
         nombres = [p for p in self.preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
