@@ -42,7 +42,7 @@ class Manejador(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         partes = urlsplit(self.path)
         cuerpo = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        self.server.recibidos.append((partes.path, parse_qs(partes.query)["rid"][0], cuerpo))
+        self.server.recibidos.append((partes.path, parse_qs(partes.query).get("rid", [""])[0], cuerpo))
         self.send_response(self.server.estado)
         if self.server.estado == 302:
             self.send_header("Location", f"{self.server.url}/lejos")
