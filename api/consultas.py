@@ -7,6 +7,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
+import structlog
 from flask import Response, current_app, request
 from redis.exceptions import RedisError
 
@@ -31,7 +32,7 @@ from api.esquemas.consultas import (
 )
 from api.formatos import FORMATOS
 from api.vistas import datos_clima, enlaces
-from shared import archivo, consultas
+from shared import archivo, consultas, metricas
 from shared.clima import TipoConsulta
 from shared.cola import Timbre, ritmo
 from shared.db import Sesiones
@@ -39,6 +40,8 @@ from shared.modelos import Consulta, Estado
 
 rutas = Rutas("consultas", __name__, url_prefix="/api/consultas", description="Consultas del tiempo")
 rutas.before_request(acceso.exigir_operario)
+
+log = structlog.get_logger()
 
 RETRY_MINIMO_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
 RETRY_MAXIMO_S = 60
@@ -191,6 +194,8 @@ def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
         return _sobre(consulta), 200, {"Location": enlaces(consulta)["self"], "Idempotency-Replayed": "true"}
     anotar("crear_consulta", usuario_actual().id, {"consulta_id": consulta.id})
     sesion().commit()
+    metricas.aceptadas.labels(consulta.tipo_consulta).inc()
+    log.info("consulta_aceptada", consulta_id=consulta.id)
     cuerpo, estado, cabeceras = _en_marcha(consulta)
     segundos = _prefiere_esperar()
     if segundos:

@@ -15,7 +15,7 @@ from api.errores import Problema
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import pedido_de
 from api.esquemas.lotes import DescargaLote, FormatoLote, LoteAceptado, LoteNuevo, LoteSalida
-from shared import lotes
+from shared import lotes, metricas
 from shared.clima import TipoConsulta
 from shared.cola import Timbre
 from shared.db import Sesiones
@@ -46,6 +46,7 @@ def crear(datos: dict[str, Any]) -> Respuesta:
         return cuerpo, 200, {"Location": cuerpo["enlaces"]["self"], "Idempotency-Replayed": "true"}
     anotar("crear_lote", usuario_actual().id, {"lote_id": lote.id, "total": lote.total})
     sesion().commit()
+    metricas.aceptadas.labels("lote").inc(lote.total)
     timbre: Timbre = current_app.extensions["timbre"]
     timbre.tocar_debidas()
     return cuerpo, 202, {"Location": cuerpo["enlaces"]["self"], "Retry-After": RETRY_S}

@@ -1,8 +1,11 @@
-"""/metrics, for Prometheus: what the tables and Redis say at the moment of asking. nginx does not pass it on."""
+"""/metrics, for Prometheus: what the tables and Redis say at the moment of asking, and what the processes counted.
+
+nginx does not pass it on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, current_app
@@ -14,17 +17,23 @@ from redis import Redis, RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.base import sesion
+from shared import metricas as contadas
 from shared import vigilancia
+from shared.clima import Proveedor
 from shared.cola import silencio_s, trabajadores
+from shared.limites import Limites
+from shared.settings import Settings
 
 rutas = Blueprint("metricas", __name__)
 
 
 @rutas.get("/metrics")
 def metricas() -> Response:
+    settings: Settings = current_app.extensions["settings"]
     registro = CollectorRegistry()
-    registro.register(Recolector(current_app.extensions["redis"]))
-    return Response(generate_latest(registro), content_type=CONTENT_TYPE_LATEST)
+    registro.register(Recolector(current_app.extensions["redis"], current_app.extensions["limites"]))
+    texto = generate_latest(registro) + contadas.texto(settings.prometheus_multiproc_dir)
+    return Response(texto, content_type=CONTENT_TYPE_LATEST)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Recolector(Collector):
     """What cannot be asked for, because the database or Redis is down, is left out; climaguru_up says so."""
 
     redis: Redis
+    limites: Limites
 
     def collect(self) -> Iterator[Metric]:
         partes = {"base_de_datos": self._de_la_base, "redis": self._de_redis}
@@ -46,7 +56,7 @@ class Recolector(Collector):
         yield arriba
 
     def _de_la_base(self) -> Iterator[Metric]:
-        v = vigilancia.programaciones(sesion())
+        v, cola = vigilancia.programaciones(sesion()), vigilancia.colas(sesion())
         yield _una("programaciones_activas", "Programaciones that run by themselves.", v.activas)
         yield _una("programaciones_atrasadas", f"Of them, due for more than {vigilancia.ATRASO_S} s.", v.atrasadas)
         yield _una("programaciones_atraso_seconds", "How long the most overdue of them has waited.", v.atraso_s)
@@ -58,7 +68,21 @@ class Recolector(Collector):
             "ejecuciones_duracion_max_24h_seconds", "Longest from begun to ended, of those.", v.duracion_maxima_s
         )
 
+        for nombre, que, valores in (
+            ("cola_pendientes", "Consultas that wait, by queue.", cola.pendientes),
+            ("cola_procesando", "Consultas in the hands of workers, by queue.", cola.procesando),
+            ("cola_edad_seconds", "How long the oldest that waits has waited, by queue.", cola.edad_s),
+        ):
+            yield _varias(nombre, que, "cola", valores)
+
     def _de_redis(self) -> Iterator[Metric]:
+        abiertos, quedan = {}, {}
+        for proveedor in Proveedor:
+            abiertos[proveedor.value] = int(self.limites.salud(proveedor).circuito != "cerrado")
+            if (queda := self.limites.queda(proveedor)) is not None:
+                quedan[proveedor.value] = queda
+        yield _varias("proveedor_circuito_abierto", "1 while a provider rests after failures.", "proveedor", abiertos)
+        yield _varias("proveedor_llamadas_quedan", "Calls left in the tightest window.", "proveedor", quedan)
         yield _una(
             "trabajadores", "Worker processes that said in the last seconds that they live.", trabajadores(self.redis)
         )
@@ -70,7 +94,7 @@ def _una(nombre: str, que: str, valor: float) -> Metric:
     return GaugeMetricFamily(f"climaguru_{nombre}", que, value=valor)
 
 
-def _varias(nombre: str, que: str, etiqueta: str, valores: dict[str, int]) -> Metric:
+def _varias(nombre: str, que: str, etiqueta: str, valores: Mapping[str, float]) -> Metric:
     familia = GaugeMetricFamily(f"climaguru_{nombre}", que, labels=[etiqueta])
     for valor, cuantas in valores.items():
         familia.add_metric([valor], cuantas)

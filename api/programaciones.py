@@ -26,7 +26,7 @@ from api.esquemas.programaciones import (
     ProgramacionSobre,
     completar,
 )
-from shared import ejecuciones, programaciones
+from shared import ejecuciones, metricas, programaciones
 from shared.modelos import Ejecucion, EstadoEjecucion, Programacion, Rol
 from shared.settings import Settings
 
@@ -125,6 +125,7 @@ def ejecutar(programacion_id: int) -> Respuesta:
     detalle = {"programacion_id": programacion.id, "lote_id": ejecucion.lote_id}
     anotar("ejecutar_programacion", usuario_actual().id, detalle)
     sesion().commit()
+    metricas.aceptadas.labels("programacion").inc(ejecucion.total)
     current_app.extensions["timbre"].tocar_debidas()
     (cuerpo,) = _ejecuciones([ejecucion])
     return {"ejecucion": cuerpo}, 202, {"Location": cuerpo["enlaces"]["lote"]}

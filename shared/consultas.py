@@ -216,16 +216,17 @@ def registrar_fallo(
     *,
     definitivo: bool,
     fallidas: Iterable[str] = (),
-) -> bool:
+) -> Estado | None:
     """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent.
 
+    Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
     fallidas: the providers that failed; they are kept if it then waits, and ends, with nobody left to ask.
     """
     mia, fuentes = Consulta.turno == encargo.turno, {"fuentes_fallidas": juntos(fallidas)}
     if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
-        return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes)
+        return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes) else None
     espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
-    return _a_pendiente(s, encargo.id, espera_s, mia, **fuentes)
+    return Estado.PENDIENTE if _a_pendiente(s, encargo.id, espera_s, mia, **fuentes) else None
 
 
 def cancelar(s: Session, consulta_id: int) -> bool:
@@ -259,8 +260,10 @@ def reintentar(s: Session, consulta_id: int) -> bool:
     return movida
 
 
-def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> bool:
+def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> Estado | None:
     """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error.
+
+    Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
 
     Those of a programacion may wait for the next day's budget, and come back the more seldom the longer they wait.
     """
@@ -270,9 +273,9 @@ def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> 
         edad_s = (datetime.now(UTC) - encargo.creada_en).total_seconds()
         paciencia_s, espera_s = PACIENCIA_PROGRAMADA_S[codigo], max(espera_s, min(APLAZAR_MAXIMO_S, edad_s / 4))
     joven = Consulta.creada_en > ahora(-paciencia_s)
-    return _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
-        s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia
-    )
+    if _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1):
+        return Estado.PENDIENTE
+    return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia) else None
 
 
 def devolver(s: Session, encargo: Encargo) -> bool:

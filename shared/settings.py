@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     siata_url: Url = "https://siata.gov.co"
     siata_ca_bundle: str = ""
 
+    prometheus_multiproc_dir: str = ""
+
     plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
     plazo_tramo_s: float = Field(35, gt=0, le=40)
     espera_conexion_s: float = Field(4, gt=0)

@@ -1,4 +1,4 @@
-"""What tells that batches stopped running: for /health/ready, /metrics and the alerts."""
+"""What tells that queues grow or that batches stopped running: for /health/ready, /metrics and the alerts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.clima import TipoConsulta
+from shared.consultas import ACTIVAS
 from shared.db import ahora, ms_desde
 from shared.ejecuciones import de_quien_puede
-from shared.modelos import Ejecucion, EstadoEjecucion, Programacion
+from shared.modelos import Consulta, Ejecucion, Estado, EstadoEjecucion, Programacion
 
 ATRASO_S = 300  # a run that has not begun by then is late; until then it is only about to begin
 VENTANA_S = 86_400
@@ -50,6 +52,30 @@ def programaciones(s: Session) -> Vigilancia:
         atraso_maximo_s=max(((e.iniciada_en - e.prevista_en).total_seconds() for e in filas), default=0.0),
         duracion_maxima_s=max((_duracion_s(e) for e in filas), default=0.0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Colas:
+    """By queue: how many wait, how many are being worked on, and seconds that the oldest that waits has waited."""
+
+    pendientes: dict[str, int]
+    procesando: dict[str, int]
+    edad_s: dict[str, float]
+
+
+def colas(s: Session) -> Colas:
+    orden = select(Consulta.estado, Consulta.cola, func.count()).where(Consulta.estado.in_(ACTIVAS))
+    cuantas: dict[Any, int] = {(e, c): n for e, c, n in s.execute(orden.group_by(Consulta.estado, Consulta.cola))}
+    return Colas(
+        {c.value: cuantas.get((Estado.PENDIENTE, c), 0) for c in TipoConsulta},
+        {c.value: cuantas.get((Estado.PROCESANDO, c), 0) for c in TipoConsulta},
+        {c.value: _edad_s(s, c) for c in TipoConsulta},
+    )
+
+
+def _edad_s(s: Session, cola: TipoConsulta) -> float:
+    edad: Any = func.max(ms_desde(Consulta.creada_en))
+    return (s.scalar(select(edad).where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola)) or 0) / 1000
 
 
 def _atrasos(s: Session) -> tuple[int, int, int]:

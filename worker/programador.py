@@ -8,7 +8,7 @@ from time import monotonic
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from shared import ejecuciones
+from shared import ejecuciones, metricas
 from shared.consultas import Saturada
 from shared.db import Sesiones
 from shared.settings import Settings
@@ -62,6 +62,7 @@ class Programador:
         )
         if ejecucion is None:
             return
+        metricas.aceptadas.labels("programacion").inc(ejecucion.total)
         log.info(
             "ejecucion_iniciada",
             programacion_id=programacion_id,

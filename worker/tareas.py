@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from celery import signals
 
-from shared import api_keys, consultas, resumenes
+from shared import api_keys, consultas, metricas, resumenes
 from shared.clima import TipoConsulta
 from shared.cola import PROBAR, PROCESAR, Timbre
 from worker.app import app, settings
@@ -60,6 +60,7 @@ def rescatar() -> None:
     """Take back the consultas of workers that died."""
     ids = proceso.sesiones.hacer(consultas.rescatar)
     if ids:
+        metricas.reparaciones.labels("rescatada").inc(len(ids))
         log.warning("consultas_rescatadas", consultas=ids)
 
 
@@ -89,3 +90,4 @@ def _tocar_cola(cola: TipoConsulta) -> None:
     if hueco:
         for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, cola, hueco)):
             timbre.tocar(consulta_id, cola)
+            metricas.reparaciones.labels("tocada").inc()
