@@ -63,12 +63,15 @@ class Compartidor:
         While somebody else is asking the same, wait for theirs, failure included. Raises what preguntar raises.
         """
         try:
-            llegada = self._ahora()
+            desde = self._ahora() - timedelta(seconds=edad_s)
             while monotonic() < plazo:
-                if guardada := self._leer(clave, llegada - timedelta(seconds=edad_s)):
+                if guardada := self._leer(clave, desde):
                     return guardada
                 vida_ms = max(1, int((plazo - monotonic()) * 1000))
                 if self._redis.set(f"{clave}:turno", "1", nx=True, px=vida_ms):
+                    if guardada := self._leer(clave, desde):  # it came between our look and our turn
+                        self._redis.delete(f"{clave}:turno")
+                        return guardada
                     break
                 sleep(RITMO_S)
                 self._lanzar_fallo(clave)
