@@ -32,8 +32,9 @@ class ConLlegadas(Compartidor):
     llegadas = 0
 
     def _ahora(self) -> datetime:
+        ahora = super()._ahora()
         self.llegadas += 1
-        return super()._ahora()
+        return ahora
 
 
 @pytest.fixture
