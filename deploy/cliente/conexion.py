@@ -17,7 +17,7 @@ from requests.auth import AuthBase
 from deploy.cliente.errores import Fallo, NoLlega, PlazoVencido, Rechazada, SinPermiso
 
 CONEXION_S, LECTURA_S = 10.0, 30.0
-PACIENCIA_S = 10.0  # with a server that does not answer
+PACIENCIA_S = 5.0  # with a server that does not answer
 OCUPADO_S = 60.0  # with one that says when to come back
 PASAJEROS = (429, 502, 503, 504)
 MAL_ESCRITO = "El token o la clave de idempotencia llevan caracteres que no se admiten."
@@ -34,7 +34,10 @@ class Portador(AuthBase):
     """Always given, also without a token: requests would otherwise look for a password in .netrc."""
 
     def __init__(self, token: str | None) -> None:
-        self._token = token
+        """Raises Rechazada here: further down, what cannot be a header is an exception that repeats it."""
+        self._token = (token or "").strip()
+        if not self._token.isascii() or not self._token.isprintable():
+            raise Rechazada(MAL_ESCRITO, 400)
 
     def __call__(self, peticion: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token:
@@ -154,7 +157,7 @@ class Conexion:
 
         def avisar(estado: tenacity.RetryCallState) -> None:
             if self._al_reintentar and estado.attempt_number == 1:
-                self._al_reintentar(str(_error(estado)))
+                self._al_reintentar(f"{_error(estado)} Se vuelve a intentar.")
 
         reintentar = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, NoLlega) and e.pasajero),
@@ -227,8 +230,8 @@ def limpiar_url(url: str) -> str:
         or not limpia.isprintable()
         or " " in limpia
     ):
-        texto = "La dirección del servidor se escribe como https://clima.ejemplo.co o http://127.0.0.1:5000."
-        raise Rechazada(texto, 400, {"url": [texto]})
+        como = "Se escribe como https://clima.ejemplo.co o http://127.0.0.1:5000."
+        raise Rechazada("La dirección del servidor no se entiende.", 400, {"url": [como]})
     return limpia
 
 

@@ -30,11 +30,18 @@ CAMPOS = {
 }
 
 
+class Consola(Console):
+    """rich's own would end the program with exit code 1 when the reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Seguimiento(AbstractContextManager["Seguimiento"]):
     """A bar on stderr, where that is a terminal; nothing elsewhere."""
 
     def __init__(self) -> None:
-        consola = Console(stderr=True)
+        consola = Consola(stderr=True)
         columnas = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -58,12 +65,11 @@ class Seguimiento(AbstractContextManager["Seguimiento"]):
         self._barra.update(self._tarea, completed=c.progreso, description=_limpio(que))
 
 
-def resumen(c: Consulta, consola: Console | None = None) -> None:
+def resumen(c: Consulta) -> None:
     """The combined answer beside what each source said, how well they agree, and whose data it is. On stdout."""
     if c.datos is None:
         return
-    if consola is None:
-        consola = Console() if sys.stdout.isatty() else Console(width=ANCHO)
+    consola = Consola() if sys.stdout.isatty() else Consola(width=ANCHO)
     fechas = f", {c.fecha_inicio} a {c.fecha_fin}" if c.fecha_inicio else ""
     consola.print(Text(f"{_lugar(c)} ({c.latitud}, {c.longitud}){fechas}", style="bold"))
     if c.datos.laboratorio:

@@ -129,7 +129,7 @@ def _datos(d: dict[str, Any]) -> Datos:
         velocidad_viento=d["viento"]["velocidad"],
         direccion_viento=d["viento"]["direccion"],
         descripcion_clima=d["descripcion_clima"],
-        acuerdo={campo: medida["acuerdo"] for campo, medida in d["dispersion"].items() if "acuerdo" in medida},
+        acuerdo={campo: medida["acuerdo"] for campo, medida in d["dispersion"].items() if medida.get("acuerdo")},
         fuentes=tuple(_fuente(f) for f in d["fuentes"]),
         laboratorio=d["laboratorio"],
         **{campo: d[campo] for campo in iguales},
