@@ -99,7 +99,8 @@ def up(puerto: int, host: str, datos: Path, trabajadores: int, laboratorio: bool
 )
 def demo(salida: Path, laboratorio: bool | None) -> None:
     """Muestra el trabajo completo: dos consultas de principio a fin, con sus descargas, y lo para todo."""
-    from deploy.local.demo import Fallo, ejecutar
+    from deploy.cliente import Fallo
+    from deploy.local.demo import ejecutar
 
     try:
         ejecutar(salida, laboratorio)

@@ -18,7 +18,7 @@ import tenacity
 
 from deploy.cliente.conexion import LECTURA_S, PACIENCIA_S, Conexion, Tokens, retry_after
 from deploy.cliente.destino import escribir
-from deploy.cliente.errores import NoLlega, PlazoVencido
+from deploy.cliente.errores import NoLlega, PlazoVencido, Rechazada
 from deploy.cliente.respuestas import Consulta, Sesion, leer_consulta, leer_sesion
 
 URL = "http://127.0.0.1:5000"
@@ -147,8 +147,14 @@ class Cliente:
         return self._consulta(self._conexion.pedir("POST", f"{_ruta(consulta_id)}/cancelar"))
 
     def reintentar(self, consulta_id: int) -> Consulta:
-        """Ask again only what failed, of one in error or completed in part."""
-        return self._consulta(self._conexion.pedir("POST", f"{_ruta(consulta_id)}/reintentar"))
+        """Ask again only what failed, of one in error or completed in part; one that is under way is left to it."""
+        try:
+            return self._consulta(self._conexion.pedir("POST", f"{_ruta(consulta_id)}/reintentar"))
+        except Rechazada as e:
+            consulta = self.leer(consulta_id) if e.estado == 409 else None
+            if consulta is None or consulta.terminada:
+                raise
+            return consulta  # also when it was this very request, whose first answer was lost
 
     def _crear(self, tipo: str, clave: str | None, **pedido: Any) -> Consulta:
         cuerpo = {campo: valor for campo, valor in pedido.items() if valor is not None}

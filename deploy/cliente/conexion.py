@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import requests
 import tenacity
 from requests.auth import AuthBase
 
+from deploy.cliente.direccion import es_local, limpiar_url
 from deploy.cliente.errores import Fallo, NoLlega, PlazoVencido, Rechazada, SinPermiso
 
 CONEXION_S, LECTURA_S = 10.0, 30.0
@@ -181,7 +181,7 @@ class Conexion:
                 metodo,
                 self.url + ruta,
                 auth=Portador(token),
-                timeout=(CONEXION_S, lectura_s),
+                timeout=(min(CONEXION_S, lectura_s), lectura_s),
                 allow_redirects=False,
                 proxies=self._proxies,
                 **opciones,
@@ -191,6 +191,8 @@ class Conexion:
             raise self.cortada(e) from None
         except UnicodeError:
             raise Rechazada(MAL_ESCRITO, 400) from None
+        except OSError as e:
+            raise NoLlega("No se pueden leer los certificados que dice REQUESTS_CA_BUNDLE.") from e
         if fallo:
             raise fallo
         self.oida = True
@@ -201,8 +203,8 @@ class Conexion:
         if 200 <= estado < 300 or estado == 304:
             return None
         if estado < 400:
-            destino = legible(respuesta.headers.get("Location", ""))
-            return NoLlega(f"{self.url} remite a {destino or 'otro lugar'}. Use esa dirección en su lugar.")
+            destino = urlsplit(legible(respuesta.headers.get("Location", "")))
+            return NoLlega(f"{self.url} remite a {destino.scheme}://{destino.netloc}. Use esa dirección en su lugar.")
         problema = _problema(respuesta)
         texto, errores = problema or (f"El servidor respondió {estado} y no como la API de ClimaGuru.", {})
         if estado in (401, 403):
@@ -212,27 +214,6 @@ class Conexion:
         if problema is None:
             return self.no_es_la_api()
         return NoLlega(texto) if estado >= 500 else Rechazada(texto, estado, errores)
-
-
-def limpiar_url(url: str) -> str:
-    """Without a final slash or /api. Raises Rechazada if it is no http address, or carries a password."""
-    limpia = url.strip().rstrip("/").removesuffix("/api").rstrip("/")
-    try:
-        partes = urlsplit(limpia)
-        buena = partes.scheme in ("http", "https") and partes.hostname and (partes.port or True)
-    except ValueError:
-        buena = False
-    if (
-        not buena
-        or partes.query
-        or partes.fragment
-        or "@" in partes.netloc
-        or not limpia.isprintable()
-        or " " in limpia
-    ):
-        como = "Se escribe como https://clima.ejemplo.co o http://127.0.0.1:5000."
-        raise Rechazada("La dirección del servidor no se entiende.", 400, {"url": [como]})
-    return limpia
 
 
 def legible(texto: str) -> str:
@@ -262,11 +243,3 @@ def _error(estado: tenacity.RetryCallState) -> NoLlega:
     error = estado.outcome.exception() if estado.outcome else None
     assert isinstance(error, NoLlega)
     return error
-
-
-def es_local(url: str) -> bool:
-    servidor = urlsplit(url).hostname or ""
-    try:
-        return ip_address(servidor).is_loopback
-    except ValueError:
-        return servidor == "localhost" or servidor.endswith(".localhost")

@@ -8,7 +8,7 @@ import click
 
 from deploy.cliente import ajustes
 from deploy.cliente.cliente import Cliente
-from deploy.cliente.conexion import es_local
+from deploy.cliente.direccion import es_local
 from deploy.cliente.errores import SinPermiso
 from deploy.cliente.fin import MalUsada, Orden
 from deploy.cliente.opciones import Servidor, avisar

@@ -12,8 +12,8 @@ import click
 
 from deploy.cliente import ajustes
 from deploy.cliente.cliente import URL, Cliente
-from deploy.cliente.conexion import limpiar_url
 from deploy.cliente.destino import comprobar, motivo
+from deploy.cliente.direccion import limpiar_url
 from deploy.cliente.errores import SinPermiso
 from deploy.cliente.fin import MalUsada, Marcha
 from shared.clima import Formato, Parametro, Proveedor

@@ -77,8 +77,8 @@ def resumen(c: Consulta) -> None:
     consola.print(_tabla(c.datos))
     consola.print(Text(f"Cielo: {c.datos.descripcion_clima or '—'}"))
     for fuente in c.datos.fuentes:
-        dicho = fuente.motivo or fuente.atribucion
-        consola.print(Text(f"{fuente.proveedor} {fuente.estado}" + (f": {dicho}" if dicho else ""), style="dim"))
+        dicho = [fuente.motivo, fuente.atribucion if fuente.estado == "usada" else None]
+        consola.print(Text(": ".join([f"{fuente.proveedor} {fuente.estado}", *filter(None, dicho)]), style="dim"))
 
 
 def _tabla(d: Datos) -> Table:

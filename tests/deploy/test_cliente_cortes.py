@@ -94,6 +94,16 @@ def test_una_peticion_cuya_respuesta_se_pierde_se_repite_y_es_una_sola_consulta(
     assert len(avisos) == 1
 
 
+def test_un_reintento_cuya_respuesta_se_pierde_no_es_un_conflicto(clima: Servicio, cliente: Cliente) -> None:
+    consulta = cliente.cancelar(cliente.tiempo_real("Medellín").id)
+    relevo = Relevo(clima.api.puerto, b"/reintentar", 0)
+    with closing(relevo.oido), Cliente(relevo.url, token=cliente._conexion.tokens.acceso) as c:
+        assert c.reintentar(consulta.id).estado == "pendiente"
+    clima.terminar_pendientes()
+    with pytest.raises(Rechazada, match="«completada»"):
+        cliente.reintentar(consulta.id)
+
+
 def test_la_api_puede_reiniciarse_mientras_se_espera(clima: Servicio, terminal: Terminal, frente: str) -> None:
     terminal.entrar(frente)
     en_marcha = terminal.empieza(*AHORA, "-o", "x.json")
