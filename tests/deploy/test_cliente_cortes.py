@@ -37,6 +37,13 @@ def frente(request: pytest.FixtureRequest, clima: Servicio, tmp_path: Path) -> I
     nginx.parar()
 
 
+def escuchar(cliente: Cliente) -> list[int]:
+    """The status of every answer that it gets from now on."""
+    estados: list[int] = []
+    cliente._conexion.http.hooks["response"].append(lambda r, *_, **__: estados.append(r.status_code))
+    return estados
+
+
 def consejo(r: Resultado) -> str:
     """The command that it advised to go on with."""
     return r.quejas.splitlines()[-1].strip()
@@ -57,11 +64,11 @@ def test_ctrl_c_dice_como_seguir_y_asi_se_sigue(clima: Servicio, ana: Terminal) 
 
 
 def test_el_consejo_no_repite_el_token(clima: Servicio, ana: Terminal) -> None:
-    en_marcha = ana.empieza(*AHORA, "--token", ana.token, "--json", "--plazo", "60")
+    en_marcha = ana.empieza(*AHORA, "--token", ana.token, "--url", clima.url, "--json", "--plazo", "60")
     en_marcha.dice("aceptada")
     cortada = en_marcha.interrumpir()  # fin() finds no token in what it said
     assert cortada.codigo == 130
-    assert "--plazo 60.0 --json" in cortada.quejas
+    assert f"--plazo 60.0 --json --url {clima.url}\n" in cortada.quejas
     assert '"salida": 130' in cortada.salida
 
 
@@ -182,9 +189,11 @@ def test_quien_pide_demasiado_espera_lo_que_dice_el_servidor(
         Cliente(s.url, al_reintentar=avisos.append) as c,
     ):
         c.entrar("ana", CLAVE)
+        respuestas = escuchar(c)
         pedidas = {c.tiempo_real("Cali").id for _ in range(6)}
         assert s.consultas() == len(pedidas) == 6
     assert any("demasiadas peticiones" in aviso for aviso in avisos)
+    assert respuestas.count(429) == len(avisos)  # each was refused once, and came back when it could be attended
 
 
 def test_el_cliente_de_python_da_cifras_y_series(clima: Servicio, cliente: Cliente, hecha: int) -> None:
@@ -221,14 +230,11 @@ def test_el_cliente_de_python_distingue_las_negativas(cliente: Cliente) -> None:
         Cliente(cliente.url, token=sesion.access_token, refresh_token=sesion.refresh_token).leer(1)
 
 
-def test_esperar_atiende_a_los_cambios_en_vez_de_preguntar_sin_descanso(clima: Servicio, cliente: Cliente) -> None:
-    """While nothing changes there is one request, however long it takes."""
+def test_quien_espera_no_pregunta_sin_descanso(cliente: Cliente) -> None:
+    """Nothing changes within the time given: it asks how it stands, and then once to be told of a change."""
     consulta = cliente.tiempo_real("Cali")
-    cambios = cliente.seguir(consulta.id)
-    assert next(cambios).estado == "pendiente"
-    preguntas: list[str] = []
-    cliente._conexion.http.hooks["response"].append(lambda r, *_, **__: preguntas.append(r.request.url))
-    with clima.trabajando():
-        estados = [c.estado for c in cambios]
-    assert estados[-1] == "completada"
-    assert len(preguntas) == len(estados)
+    respuestas = escuchar(cliente)
+    with pytest.raises(PlazoVencido):
+        cliente.esperar(consulta.id, plazo_s=1)
+    assert respuestas[:2] == [200, 304]
+    assert len(respuestas) <= 3
