@@ -17,7 +17,7 @@ import requests
 import tenacity
 
 from deploy.cliente.conexion import LECTURA_S, PACIENCIA_S, Conexion, Tokens, retry_after
-from deploy.cliente.destino import escribir
+from deploy.cliente.destino import escribir, formato_de
 from deploy.cliente.errores import NoLlega, PlazoVencido, Rechazada
 from deploy.cliente.respuestas import Consulta, Sesion, leer_consulta, leer_sesion
 
@@ -127,13 +127,14 @@ class Cliente:
         return consulta
 
     def descargar(self, consulta_id: int, destino: str | Path | BinaryIO, formato: str | None = None) -> int:
-        """The answer as a file (json, csv, txt, yaml; by default the one asked for); its size in bytes.
+        """The answer as a file; its size in bytes.
 
+        formato: json, csv, txt or yaml; None: what the name of the file says, or else what the consulta was asked in.
         A path holds the whole of it or what it held before. OSError: it could not be written.
         """
         if isinstance(destino, str | Path):
             with escribir(Path(destino)) as fichero:
-                return self._bajar(consulta_id, fichero, formato, propio=True)
+                return self._bajar(consulta_id, fichero, formato or formato_de(Path(destino)), propio=True)
         return self._bajar(consulta_id, destino, formato, propio=False)
 
     def serie(self, consulta_id: int) -> list[dict[str, Any]]:

@@ -11,7 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.clima import Formato
+
 PRUEBA = b"\0" * 65536
+SUFIJOS = {f".{f.value}": f.value for f in Formato} | {".yml": Formato.YAML.value}
 MOTIVOS = {
     errno.EACCES: "no tiene permiso",
     errno.EPERM: "no tiene permiso",
@@ -24,6 +27,11 @@ MOTIVOS = {
     errno.EROFS: "el disco es de solo lectura",
     errno.ENAMETOOLONG: "el nombre es demasiado largo",
 }
+
+
+def formato_de(ruta: Path) -> str | None:
+    """What its name says; None: nothing."""
+    return SUFIJOS.get(ruta.suffix.lower())
 
 
 def comprobar(ruta: Path) -> None:

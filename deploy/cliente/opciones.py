@@ -12,14 +12,13 @@ import click
 
 from deploy.cliente import ajustes
 from deploy.cliente.cliente import URL, Cliente
-from deploy.cliente.destino import comprobar, motivo
+from deploy.cliente.destino import comprobar, formato_de, motivo
 from deploy.cliente.direccion import limpiar_url
 from deploy.cliente.errores import SinPermiso
 from deploy.cliente.fin import MalUsada, Marcha
 from shared.clima import Formato, Parametro, Proveedor
 
 Funcion = Callable[..., Any]
-SUFIJOS = {f".{f.value}": f.value for f in Formato} | {".yml": Formato.YAML.value}
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ def _entrega(salida: str | None, formato: str | None, en_json: bool, plazo_s: fl
     except (OSError, ValueError) as e:
         texto = motivo(e) if isinstance(e, OSError) else "ese nombre no se admite"
         raise MalUsada(f"No se puede escribir {salida}: {texto}.") from e
-    return Entrega(ruta, formato or SUFIJOS.get(ruta.suffix.lower()), en_json, plazo_s)
+    return Entrega(ruta, formato or formato_de(ruta), en_json, plazo_s)
 
 
 def _con_opciones(funcion: Funcion, *opciones: Callable[[Funcion], Funcion]) -> Funcion:

@@ -147,7 +147,7 @@ def test_una_api_colgada_no_cuelga_al_cliente(clima: Servicio, cliente: Cliente)
 def test_una_descarga_cortada_se_empieza_otra_vez(
     clima: Servicio, cliente: Cliente, hecha: int, tmp_path: Path
 ) -> None:
-    cliente.descargar(hecha, tmp_path / "entera.csv", "csv")
+    cliente.descargar(hecha, tmp_path / "entera.csv")
     relevo = Relevo(clima.api.puerto, b"/descargar", 50_000)
     token = cliente._conexion.tokens.acceso
     with closing(relevo.oido), Cliente(relevo.url, token=token) as c:
