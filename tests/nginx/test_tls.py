@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from deploy.cliente import Cliente, NoLlega, SinPermiso
 from tests.frente import CONF, Api, Nginx
 from tests.servidores import puerto_libre
 
@@ -72,3 +73,20 @@ def test_por_http_se_manda_a_https_y_a_nuestro_nombre(con_tls: tuple[str, str]) 
     con = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     r = requests.get(f"{con_tls[0]}/api/auth/me?a=1", headers=con, allow_redirects=False, timeout=10)
     assert (r.status_code, r.headers["Location"]) == (301, f"https://{NOMBRE}/api/auth/me?a=1")
+
+
+def test_el_cliente_exige_un_certificado_de_confianza_y_no_sigue_a_otra_direccion(
+    con_tls: tuple[str, str], certificado: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with pytest.raises(NoLlega, match="El certificado de https://"):
+        Cliente(con_tls[1], token="x").leer(1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificado / "no_hay.pem"))
+    with pytest.raises(NoLlega, match="REQUESTS_CA_BUNDLE"):
+        Cliente(con_tls[1], token="x").leer(1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificado / "fullchain.pem"))
+    with pytest.raises(SinPermiso):
+        Cliente(con_tls[1], token="x").leer(1)
+    with pytest.raises(NoLlega, match=f"remite a https://{NOMBRE}. Use"):
+        Cliente(con_tls[0], token="x").leer(1)
