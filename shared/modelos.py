@@ -327,6 +327,7 @@ class DatosClima(Base):
 class Respuesta(Base):
     """Added. What one provider answered for one `tramo` (piece) of a historico, kept so that a second attempt
     asks only for what is missing. fuente: the Fuente as JSON. datos: its rows, packed by shared/series.py.
+    They go when the consulta is completed, unless it was answered in part.
     """
 
     __tablename__ = "respuestas"
@@ -345,6 +346,23 @@ class Serie(Base):
     tramo: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     filas: Mapped[int] = mapped_column(Integer)
     datos: Mapped[bytes] = mapped_column(GRANDE)
+
+
+class Pasado(Base):
+    """Added. What a provider said of past days, for whoever asks for them next: see shared/pasado.py.
+
+    huella: provider, cell, resolution, fields and key. hoja: the first day of its year (diaria) or month (horaria).
+    parte: who measured. guardado_en: when it was last written, to age it by.
+    """
+
+    __tablename__ = "pasado"
+    huella: Mapped[str] = mapped_column(String(32), primary_key=True)
+    hoja: Mapped[date] = mapped_column(Date, primary_key=True)
+    parte: Mapped[str] = mapped_column(String(16), primary_key=True)
+    proveedor: Mapped[str] = mapped_column(String(20))
+    fuente: Mapped[dict[str, Any]] = mapped_column(JSON)
+    datos: Mapped[bytes] = mapped_column(GRANDE)
+    guardado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora(), index=True)
 
 
 class LogActividad(Base):

@@ -45,7 +45,7 @@ class Proceso:
         Avisos(self._redis).vigilar(self.sesiones.fabrica)
         self.preguntador = Preguntador(settings, self.sesiones, proveedores)
         self._geocodificador = OpenMeteo(settings)
-        self._historico = Historico(self.sesiones, self.preguntador, settings.plazo_tramo_s)
+        self._historico = Historico(settings, self.sesiones, self.preguntador)
 
     def procesar(self, consulta_id: int) -> None:
         """Work on this consulta, if it still waits."""
@@ -119,7 +119,7 @@ class Proceso:
     def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
         """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
         ultimo = monotonic()
-        for n, contestacion in enumerate(self.preguntador.preguntar(pregunta, nombres), 1):
+        for n, contestacion in enumerate(self.preguntador.preguntar(dict.fromkeys(nombres, pregunta)), 1):
             yield contestacion
             if n < len(nombres) and monotonic() - ultimo > AVANCE_S:
                 ultimo = monotonic()

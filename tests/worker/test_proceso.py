@@ -34,6 +34,7 @@ class Doble:
     atribucion = "doble"
     necesita_clave = False
     dias_por_tramo = 366
+    asienta_dias = 10
 
     def __init__(self, hacer: Callable[[Periodo | None], list[Medicion]]) -> None:
         self._hacer = hacer
@@ -355,7 +356,7 @@ def test_si_uno_falla_a_medias_la_respuesta_es_parcial_y_lo_dice(con: Hacer) -> 
     assert consulta.parcial
     assert datos is not None
     fuentes = {f["proveedor"]: f for f in datos.datos_completos["fuentes"]}
-    assert "1 de 2 tramos" in fuentes["meteoblue"]["motivo"]
+    assert fuentes["meteoblue"]["motivo"] == "cubre 366 de 731 fechas: no respondió a tiempo"
 
 
 def _ya(proceso: Proceso, consulta_id: int) -> None:
@@ -372,6 +373,7 @@ class ConClave:
     atribucion = "con clave"
     necesita_clave = True
     dias_por_tramo = 366
+    asienta_dias = 10
 
     def __init__(self, url: str) -> None:
         self._url = url
