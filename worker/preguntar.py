@@ -141,10 +141,9 @@ class Preguntador:
         return self._compartidor.obtener(cual, edad_s, pregunta.plazo, lambda: self._llamar(nombre, pregunta, clave))
 
     def _nada_que_decir(self, nombre: str, pregunta: Pregunta, c: Compartida) -> bool:
-        """Were these past days told, settled, and without values? Then asking again would not help."""
-        periodo, cliente = pregunta.periodo, self.proveedores[nombre]
-        dias = [m.fecha for m in c.lectura.mediciones]
-        return periodo is not None and periodo.fin in dias and asentado(cliente, periodo.fin, c.consultado_en.date())
+        """Are these past days settled? Then there is nothing to say of them, and asking again would not help."""
+        fin = pregunta.periodo.fin if pregunta.periodo else None
+        return fin is not None and asentado(self.proveedores[nombre], fin, c.consultado_en.date())
 
     def _llamar(self, nombre: str, pregunta: Pregunta, clave: Clave | None) -> tuple[Lectura, bool]:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
