@@ -14,6 +14,7 @@ from shared.almacen import abrir
 from shared.cola import crear_celery, latir
 from shared.settings import cargar
 from worker.agenda import AGENDA
+from worker.memoria import contener
 from worker.presencia import Presencia
 
 settings = cargar()
@@ -33,6 +34,11 @@ def _latir(**_: Any) -> None:
     def _enviado(**_: Any) -> None:
         with suppress(RedisError):
             latir(cliente)
+
+
+@signals.worker_init.connect
+def _memoria(**_: Any) -> None:
+    contener()
 
 
 @signals.setup_logging.connect

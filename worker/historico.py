@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from threading import Event, Lock
+from threading import BoundedSemaphore, Event
 from time import monotonic
 
 import structlog
@@ -31,6 +31,7 @@ from worker.tramos import VENTANA_DIAS, dias, pendientes
 log = structlog.get_logger()
 
 RENOVAR_CADA_S = 10.0
+PREGUNTAN_A_LA_VEZ = 8  # consultas of one process; the rest wait their turn, so that answers do not pile up in memory
 
 
 @dataclass
@@ -71,7 +72,8 @@ class Historico:
     def __init__(self, settings: Settings, sesiones: Sesiones, preguntador: Preguntador) -> None:
         self._plazo_s = settings.plazo_tramo_s
         self._parando = Event()
-        self._mesa = Lock()
+        self._plazas = BoundedSemaphore(PREGUNTAN_A_LA_VEZ)
+        self._mesa = BoundedSemaphore(1)  # where one window is combined
         self._sesiones = sesiones
         self._preguntador = preguntador
         self._pasado = Pasado(settings, sesiones, preguntador)
@@ -88,15 +90,12 @@ class Historico:
         )
         obra = self._empezar(encargo, pregunta)
         while ronda := obra.ronda():
-            if self._parando.is_set():
-                self._sesiones.hacer(lambda s: consultas.devolver(s, encargo))
-                raise Abandonada
-            self._seguir(encargo, obra)
-            self._preguntar(encargo, pregunta, obra, ronda)
+            with self._por_turno(self._plazas, encargo, obra):
+                self._preguntar(encargo, pregunta, obra, ronda)
         self._terminar(encargo, lugar, obra)
 
     def parar(self) -> None:
-        """From now on every consulta is handed back before its next round, for another worker to go on."""
+        """From now on every consulta is handed back at its next step, for another worker to go on."""
         self._parando.set()
 
     def _empezar(self, encargo: Encargo, pregunta: Pregunta) -> Obra:
@@ -139,7 +138,10 @@ class Historico:
             raise Abandonada
 
     def _seguir(self, encargo: Encargo, obra: Obra) -> None:
-        """Keep the lease, and say how far it got."""
+        """Keep the lease, and say how far it got. Raises Abandonada if it is not ours, or no more."""
+        if self._parando.is_set():
+            self._sesiones.hacer(lambda s: consultas.devolver(s, encargo))
+            raise Abandonada
         avanzo = obra.avanzo()
         if not self._sesiones.hacer(
             lambda s: consultas.avanzar(s, encargo, obra.progreso) if avanzo else consultas.renovar(s, encargo)
@@ -153,7 +155,7 @@ class Historico:
         cuentas = Cuentas(campos_de(encargo.pedido.parametros), lugar.altura_m)
         paquetes = []
         for ventana in periodo.tramos(VENTANA_DIAS[periodo.resolucion]):
-            with self._a_solas(encargo, obra):
+            with self._por_turno(self._mesa, encargo, obra):
                 with self._sesiones.transaccion() as s:
                     partes = respuestas.partes(s, encargo.id, ventana)
                 filas = cuentas.tramo(ventana, partes)
@@ -174,15 +176,15 @@ class Historico:
         log.info("consulta_completada", fuentes=len(resultado.fuentes), parcial=resultado.parcial)
 
     @contextmanager
-    def _a_solas(self, encargo: Encargo, obra: Obra) -> Iterator[None]:
-        """One window is combined at a time in a process, which bounds its memory; who waits keeps its lease."""
-        self._seguir(encargo, obra)
-        while not self._mesa.acquire(timeout=RENOVAR_CADA_S):
+    def _por_turno(self, puestos: BoundedSemaphore, encargo: Encargo, obra: Obra) -> Iterator[None]:
+        """Hold one of these places, which bound the memory of the process; who waits for one keeps its lease."""
+        while not puestos.acquire(timeout=RENOVAR_CADA_S):
             self._seguir(encargo, obra)
         try:
+            self._seguir(encargo, obra)
             yield
         finally:
-            self._mesa.release()
+            puestos.release()
 
 
 def _exigir(con_datos: set[str], perdidas: list[tuple[Periodo, Contestacion]], fuentes: list[Fuente]) -> None:
