@@ -11,13 +11,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import psutil
 import requests
 from rich.console import Console
 from rich.table import Table
 
 from deploy.laboratorio.cli import variables
-from tests.memoria import API_MIB, TRABAJADOR_MIB, Memoria
+from tests.memoria import API_MIB, TRABAJADOR_MIB, Memoria, proceso_de, servidores_de
 from tests.pila import Persona, Pila, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
 
@@ -50,12 +49,6 @@ def medir(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
             mayores = _trabajador(p, ana, url)
             _bytes(mariadb, ana)
             _api(p, ana, mayores)
-
-
-def proceso_de(p: Pila, *palabras: str) -> psutil.Process:
-    """The child whose command line has all of these words; of several, the one that has no children."""
-    suyos = [h for h in p.hijos() if all(any(x in parte for parte in h.cmdline()) for x in palabras)]
-    return next(h for h in suyos if not h.children())
 
 
 @contextmanager
@@ -92,7 +85,7 @@ def _trabajador(p: Pila, ana: Persona, laboratorio: str) -> dict[str, dict[str, 
         requests.delete(f"{laboratorio}/_laboratorio/peticiones", timeout=5)
         memoria.olvidar_el_pico()
         empezo = monotonic()
-        hechas[titulo] = _todas(ana, cuerpos)[0]
+        hechas[titulo] = todas(ana, cuerpos)[0]
         cuentas = requests.get(f"{laboratorio}/_laboratorio/peticiones", timeout=5).json()
         veces = {proveedor: cuenta["total"] for proveedor, cuenta in cuentas.items()}
         quienes = [veces.pop("openmeteo"), veces.pop("ideam"), sum(veces.values())]
@@ -103,7 +96,7 @@ def _trabajador(p: Pila, ana: Persona, laboratorio: str) -> dict[str, dict[str, 
     return {titulo: hechas[titulo] for titulo in VALORES}
 
 
-def _todas(ana: Persona, cuerpos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def todas(ana: Persona, cuerpos: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Submit all, wait for the last; their bodies."""
     url = f"{ana.base}/api/consultas/historico"
     sobres = [ana.http.post(url, json=cuerpo, timeout=30).json() for cuerpo in cuerpos]
@@ -149,8 +142,7 @@ def _api(p: Pila, ana: Persona, mayores: dict[str, dict[str, Any]]) -> None:
     tabla = Table(title=f"API processes, MiB above idle at the peak, the one that grew most (limit {API_MIB})")
     for titulo in ("", "one", f"{VARIAS} at once", "MiB sent"):
         tabla.add_column(titulo, justify="right" if titulo else "left")
-    maestro = next(h for h in p.hijos() if any("gunicorn" in x for x in h.cmdline()) and h.children())
-    memorias = [Memoria(h.pid) for h in maestro.children()]
+    memorias = [Memoria(h.pid) for h in servidores_de(p)]
     for titulo, sobre in mayores.items():
         for formato in ("json", "csv", "txt", "yaml"):
             url = f"{ana.base}{sobre['enlaces']['descargar']}?formato={formato}"
@@ -176,12 +168,12 @@ def _fila(tabla: Table, titulo: str, memorias: list[Memoria], ana: Persona, url:
         for m in memorias:
             m.olvidar_el_pico()
         with ThreadPoolExecutor(veces) as hilos:
-            largos = list(hilos.map(lambda _: _bajar(ana, url), range(veces)))
+            largos = list(hilos.map(lambda _: bajar(ana, url), range(veces)))
         picos.append(max(m.pico for m in memorias))
     tabla.add_row(titulo, *(f"{n:.1f}" for n in picos), f"{largos[0] / 2**20:.1f}")
 
 
-def _bajar(ana: Persona, url: str) -> int:
+def bajar(ana: Persona, url: str) -> int:
     """Read it all, keep nothing; how many bytes came."""
     with requests.get(url, headers=dict(ana.http.headers), stream=True, timeout=300) as r:
         assert r.ok, r.text

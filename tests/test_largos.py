@@ -1,4 +1,4 @@
-"""Ten years of days and a year of hours through real processes: pieces, a worker killed in the middle, and memory."""
+"""Ten years of days and a year of hours through real processes: pieces, and a worker killed in the middle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
 from flask import Flask
 from sqlalchemy import Engine
@@ -21,13 +20,13 @@ from shared import respuestas
 from shared.clima import Resolucion
 from shared.db import Sesiones, crear_motor
 from tests.conftest import hacer_settings
+from tests.memoria import proceso_de
 from tests.pila import Persona, Pila, pila
 from tests.servidores import MariaDB, Redis, esperar
 
 pytestmark = pytest.mark.timeout(300)
 CLAVES = dict.fromkeys(("OPENWEATHER_API_KEY", "METEOBLUE_API_KEY", "METEOSOURCE_API_KEY"), "laboratorio")
 DIEZ_ANOS = {"fecha_inicio": "2016-01-02", "fecha_fin": "2025-12-31"}
-UN_ANO = {"fecha_inicio": "2024-11-01", "fecha_fin": "2025-10-31", "resolucion": "horaria"}
 SIN_IDEAM = ["openmeteo", "openweather", "meteoblue", "meteosource", "siata"]  # its stations take a minute to make
 
 
@@ -76,12 +75,6 @@ def motor(base: str) -> Iterator[Engine]:
 
 def llamadas(app: Flask) -> dict[str, int]:
     return {p: cuenta["total"] for p, cuenta in app.extensions["registro"].ver().items()}
-
-
-def proceso_de(p: Pila, *palabras: str) -> psutil.Process:
-    """The child whose command line has all of these words; of gunicorn's, the one that serves."""
-    (uno,) = [h for h in p.hijos() if all(any(x in parte for parte in h.cmdline()) for x in palabras)]
-    return uno
 
 
 def test_cada_proveedor_corta_los_diez_anos_a_su_manera(ana: Persona, lab: tuple[Flask, str]) -> None:
