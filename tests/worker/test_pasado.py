@@ -99,6 +99,7 @@ def olvidar(proceso: Proceso) -> None:
 
 
 ANO = dias_de(date(2024, 1, 1), date(2024, 12, 31))
+ENTEROS = dias_de(date(2024, 1, 8), date(2024, 1, 13))  # of which the archive leaves out none
 
 
 def test_lo_que_ya_se_dijo_no_se_pregunta_otra_vez(con: Hacer) -> None:
@@ -115,7 +116,7 @@ def test_lo_que_ya_se_dijo_no_se_pregunta_otra_vez(con: Hacer) -> None:
 def test_una_consulta_mas_ancha_solo_pregunta_por_lo_que_no_se_sabe(con: Hacer) -> None:
     archivo = Archivo(None)
     proceso = con(openmeteo=archivo)
-    hecho(proceso, dias_de(date(2024, 1, 8), date(2024, 1, 13)))
+    hecho(proceso, ENTEROS)
     hecho(proceso, dias_de(date(2024, 1, 8), date(2024, 1, 17)))
     assert archivo.pedidos[1:] == [dias_de(date(2024, 1, 14), date(2024, 1, 17))]
 
@@ -163,15 +164,15 @@ def test_lo_que_se_dijo_demasiado_pronto_no_cuenta_aunque_ya_sea_viejo(con: Hace
     archivo = Archivo(None)
     archivo.asienta_dias = 40_000
     proceso = con(openmeteo=archivo)
-    hecho(proceso, ANO)
+    hecho(proceso, ENTEROS)
     archivo.asienta_dias = 10
-    hecho(proceso, ANO)
+    hecho(proceso, ENTEROS)
     assert len(archivo.pedidos) == 2
 
 
 def test_la_fuente_dice_que_parte_es_de_la_cache_y_desde_cuando(con: Hacer) -> None:
     proceso = con(openmeteo=Archivo(None))
-    _, antes = hecho(proceso, dias_de(date(2024, 1, 8), date(2024, 1, 13)))
+    _, antes = hecho(proceso, ENTEROS)
     assert antes["openmeteo"]["desde_cache"] is False
     _ponerle_fecha(proceso, "2025-05-05T05:05:05Z")
     _, ahora = hecho(proceso, dias_de(date(2024, 1, 8), date(2024, 1, 17)))
@@ -189,42 +190,43 @@ def _ponerle_fecha(proceso: Proceso, dicho_en: str) -> None:
 def test_se_respeta_la_edad_maxima(con: Hacer) -> None:
     archivo = Archivo(None)
     proceso = con(SIN_REDIS, openmeteo=archivo)  # which would answer by itself for an hour
-    periodo = dias_de(date(2024, 1, 8), date(2024, 1, 13))
-    hecho(proceso, periodo)
-    hecho(proceso, periodo, max_edad_s=3600)
+    hecho(proceso, ENTEROS)
+    hecho(proceso, ENTEROS, max_edad_s=3600)
     assert len(archivo.pedidos) == 1
     _ponerle_fecha(proceso, f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}")
-    hecho(proceso, periodo, max_edad_s=3600)
+    hecho(proceso, ENTEROS, max_edad_s=3600)
     assert len(archivo.pedidos) == 2
-    hecho(proceso, periodo, max_edad_s=0)
+    hecho(proceso, ENTEROS, max_edad_s=0)
     assert len(archivo.pedidos) == 3
 
 
 def test_lo_que_se_dice_despues_corrige_lo_de_antes(con: Hacer) -> None:
     archivo = Archivo(None)
     proceso = con(openmeteo=archivo)
-    periodo = dias_de(date(2024, 1, 8), date(2024, 1, 13))
-    hecho(proceso, periodo)
+    hecho(proceso, ENTEROS)
     _ponerle_fecha(proceso, "2025-05-05T05:05:05Z")
     archivo.version = 1.0
-    corregida, _ = hecho(proceso, periodo, max_edad_s=0)
-    compartida, fuentes = hecho(proceso, periodo)
+    corregida, _ = hecho(proceso, ENTEROS, max_edad_s=0)
+    compartida, fuentes = hecho(proceso, ENTEROS)
     assert compartida == corregida
     assert fuentes["openmeteo"]["consultado_en"] > "2025-05-05T05:05:05Z"
 
 
 def test_dos_estaciones_no_se_hacen_pasar_por_una(con: Hacer) -> None:
     archivo = Archivo(None)
-    archivo.estacion = lambda p: "La 30" if p.inicio.month < 3 else "La 70"
+    archivo.estacion = lambda p: "La 30" if p.inicio.month == 1 else "La 70"
     proceso = con(ideam=archivo)
-    hecho(proceso, dias_de(date(2024, 2, 1), date(2024, 2, 3)))
-    _, fuentes = hecho(proceso, dias_de(date(2024, 2, 1), date(2024, 3, 10)))
-    assert fuentes["ideam"]["estacion"] == "La 30"  # it was asked from the 4th of February on, and gave the most days
-    hecho(proceso, dias_de(date(2024, 3, 4), date(2024, 3, 6)), max_edad_s=0)
-    olvidar(proceso)
-    hecho(proceso, dias_de(date(2024, 3, 4), date(2024, 3, 6)))
-    _, fuentes = hecho(proceso, dias_de(date(2024, 2, 27), date(2024, 3, 6)))
-    assert fuentes["ideam"]["extras"]["estaciones"] == {"La 30": 5, "La 70": 3}
+    hecho(proceso, ENTEROS)
+    hecho(proceso, dias_de(date(2024, 2, 10), date(2024, 2, 12)))
+    archivo.pedidos.clear()
+    _, enero = hecho(proceso, ENTEROS)
+    assert (enero["ideam"]["estacion"], archivo.pedidos) == ("La 30", [])
+    _, febrero = hecho(proceso, dias_de(date(2024, 2, 10), date(2024, 2, 11)))
+    assert (febrero["ideam"]["estacion"], archivo.pedidos) == ("La 70", [])
+    archivo.estacion = lambda _: "La 99"
+    _, ambas = hecho(proceso, dias_de(date(2024, 1, 12), date(2024, 2, 11)))
+    assert ambas["ideam"]["estacion"] == "La 99"  # it gave the most
+    assert ambas["ideam"]["extras"]["estaciones"] == {"La 30": 2, "La 70": 2, "La 99": 24}
 
 
 @pytest.mark.parametrize(
@@ -238,25 +240,24 @@ def test_dos_estaciones_no_se_hacen_pasar_por_una(con: Hacer) -> None:
 def test_otra_pregunta_no_se_responde_con_esta(con: Hacer, cambio: dict[str, Any]) -> None:
     archivo = Archivo(None)
     proceso = con(openmeteo=archivo)
-    hecho(proceso, ANO)
-    hecho(proceso, ANO, **cambio)
+    hecho(proceso, ENTEROS)
+    hecho(proceso, ENTEROS, **cambio)
     assert len(archivo.pedidos) == 2
 
 
 def test_un_punto_de_la_misma_celda_si_se_comparte(con: Hacer) -> None:
     archivo = Archivo(None)
     proceso = con(openmeteo=archivo)
-    periodo = dias_de(date(2024, 1, 8), date(2024, 1, 13))
-    hecho(proceso, periodo)
-    hecho(proceso, periodo, lugar=Lugar(0.004, 0.004, zona_horaria="Etc/UTC"))
+    hecho(proceso, ENTEROS)
+    hecho(proceso, ENTEROS, lugar=Lugar(0.004, 0.004, zona_horaria="Etc/UTC"))
     assert len(archivo.pedidos) == 1
 
 
 def test_lo_del_laboratorio_y_lo_de_verdad_no_se_mezclan(con: Hacer) -> None:
     """Who is asked is known by the addresses in the settings."""
     archivo = Archivo(None)
-    hecho(con(openmeteo=archivo), ANO)
-    hecho(con({"openmeteo_archive_url": "https://archive-api.open-meteo.com"}, openmeteo=archivo), ANO)
+    hecho(con(openmeteo=archivo), ENTEROS)
+    hecho(con({"openmeteo_archive_url": "https://archive-api.open-meteo.com"}, openmeteo=archivo), ENTEROS)
     assert len(archivo.pedidos) == 2
 
 
@@ -264,22 +265,21 @@ def test_una_respuesta_a_medias_no_se_guarda_para_otros(con: Hacer) -> None:
     archivo = Archivo(None)
     archivo.incompleta = True
     proceso = con(openmeteo=archivo)
-    hecho(proceso, ANO)
-    hecho(proceso, ANO)
+    hecho(proceso, ENTEROS)
+    hecho(proceso, ENTEROS)
     assert len(archivo.pedidos) == 2
 
 
 def test_lo_que_se_sabe_se_responde_aunque_el_proveedor_no_conteste(con: Hacer) -> None:
     archivo = Archivo(None)
-    periodo = dias_de(date(2024, 1, 8), date(2024, 1, 13))
-    antes, _ = hecho(con(openmeteo=archivo), periodo)
+    antes, _ = hecho(con(openmeteo=archivo), ENTEROS)
 
     def rota(*_: Any) -> Lectura:
         raise ErrorProveedor("respondió 503")
 
     caido = Archivo(None)
     caido.historico = rota  # type: ignore[assignment, method-assign]
-    ahora, fuentes = hecho(con(openmeteo=caido), periodo)
+    ahora, fuentes = hecho(con(openmeteo=caido), ENTEROS)
     assert ahora == antes
     assert fuentes["openmeteo"]["estado"] == "usada"
 
@@ -287,9 +287,8 @@ def test_lo_que_se_sabe_se_responde_aunque_el_proveedor_no_conteste(con: Hacer) 
 def test_sin_redis_se_comparte_igual(con: Hacer) -> None:
     archivo = Archivo(None)
     proceso = con(SIN_REDIS, openmeteo=archivo)
-    periodo = dias_de(date(2024, 1, 8), date(2024, 1, 13))
-    hecho(proceso, periodo)
-    hecho(proceso, periodo)
+    hecho(proceso, ENTEROS)
+    hecho(proceso, ENTEROS)
     assert len(archivo.pedidos) == 1
 
 
@@ -342,9 +341,9 @@ def test_lo_que_paga_una_clave_no_se_da_a_otra_y_la_clave_no_se_guarda(con: Hace
     archivo = Archivo(None)
     archivo.necesita_clave = True
     proceso = con({"meteoblue_api_key": SecretStr("clave-de-la-instalacion")}, meteoblue=archivo)
-    hecho(proceso, ANO)
+    hecho(proceso, ENTEROS)
     guardar_clave(proceso, settings, 5)
-    hecho(proceso, ANO)
+    hecho(proceso, ENTEROS)
     assert len(archivo.pedidos) == 2
     with proceso.sesiones.transaccion() as s:
         todo = str([[getattr(h, c.key) for c in Pasado.__table__.c] for h in s.scalars(select(Pasado))])
