@@ -26,8 +26,7 @@ UN_ANO = {"fecha_inicio": "2024-11-01", "fecha_fin": "2025-10-31", "resolucion":
 UNA_HORA_S = 3600.0
 MUCHAS = 32  # threads of a worker
 VARIAS = 8
-# what a series holds besides its keys in time: the fields of all parametros
-VALORES = {"diez años por días": 3652 * 12, "un año por horas": 365 * 24 * 12}
+MAYORES = ("diez años por días", "un año por horas")
 consola = Console(width=150)
 
 
@@ -47,7 +46,7 @@ def medir(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
         with pila(carpeta, **entorno) as p:
             ana = Persona(p.base, "ana")
             mayores = _trabajador(p, ana, url)
-            _bytes(mariadb, ana)
+            _bytes(mariadb)
             _api(p, ana, mayores)
 
 
@@ -93,7 +92,7 @@ def _trabajador(p: Pila, ana: Persona, laboratorio: str) -> dict[str, dict[str, 
         tabla.add_row(titulo, *(f"{n:.0f}" for n in numeros))
     consola.print(f"idle: {memoria.en_reposo:.0f} MiB")
     consola.print(tabla)
-    return {titulo: hechas[titulo] for titulo in VALORES}
+    return {titulo: hechas[titulo] for titulo in MAYORES}
 
 
 def todas(ana: Persona, cuerpos: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,32 +109,41 @@ def todas(ana: Persona, cuerpos: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sobres
 
 
-def _bytes(mariadb: MariaDB, ana: Persona) -> None:
-    """What the tables take on the disk, and what is in their columns, per value."""
+def _bytes(mariadb: MariaDB) -> None:
+    """What the columns hold, and what the pages of InnoDB take for it."""
     tabla = Table(title="Bytes on MariaDB")
-    for titulo in ("", "rows", "bytes of datos", "values", "bytes per value", "on disk"):
+    for titulo in ("", "rows", "bytes", "per value", "on disk"):
         tabla.add_column(titulo, justify="right" if titulo else "left")
-    for titulo, orden in _ORDENES.items():
-        ((filas, suma, valores, disco),) = mariadb.ejecutar(orden)
-        numeros = [int(str(x or 0)) for x in (filas, suma, valores, disco)]
-        por_valor = f"{numeros[1] / max(1, numeros[2]):.2f}"
-        tabla.add_row(titulo, *(f"{n}" for n in numeros[:3]), por_valor, f"{numeros[3] / 2**20:.1f} MiB")
+    for titulo, orden in _SERIES.items():
+        ((filas, suma, valores),) = mariadb.ejecutar(orden)
+        numeros = [int(str(x or 0)) for x in (filas, suma, valores)]
+        tabla.add_row(titulo, f"{numeros[0]}", f"{numeros[1]}", f"{numeros[1] / max(1, numeros[2]):.2f}", "")
+    for que in ("series", "respuestas", "pasado"):
+        ((filas, suma, disco),) = mariadb.ejecutar(_TOTAL.format(que=que))
+        tabla.add_row(f"{que}, in all", str(filas), str(suma or 0), "", f"{int(str(disco)) / 2**20:.1f} MiB")
     consola.print(tabla)
+    for proveedor, de_horas, celdas, por_ano in mariadb.ejecutar(_PASADO):
+        clase = "hours" if de_horas else "days"
+        consola.print(f"pasado: {proveedor} by {clase}, {celdas} cells: {por_ano} bytes a cell and year")
 
 
-def _medida(tabla: str, donde: str, valores: str) -> str:
-    disco = f"(SELECT file_size FROM information_schema.innodb_sys_tablespaces WHERE name = 'cg_memoria/{tabla}')"
-    return f"SELECT COUNT(*), SUM(LENGTH(datos)), {valores}, {disco} FROM cg_memoria.{tabla} WHERE {donde}"
-
-
-_POR_HORAS = "consulta_id IN (SELECT id FROM cg_memoria.consultas WHERE resolucion = '{}')"
-_ORDENES = {
-    "series, by days": _medida("series", _POR_HORAS.format("diaria"), "SUM(filas) * 13"),
-    "series, by hours": _medida("series", _POR_HORAS.format("horaria"), "SUM(filas) * 13"),
-    "respuestas, once all are completed": _medida("respuestas", "1 = 1", "0"),
-    "pasado, openmeteo": _medida("pasado", "proveedor = 'openmeteo'", "0"),
-    "pasado, ideam": _medida("pasado", "proveedor = 'ideam'", "0"),
+_CAMPOS = 12  # those of Medicion that all parametros fill
+_SERIES = {
+    f"series, {clase}": f"SELECT COUNT(*), SUM(LENGTH(datos)), SUM(filas) * {_CAMPOS} FROM cg_memoria.series "
+    f"WHERE consulta_id IN (SELECT id FROM cg_memoria.consultas WHERE resolucion = '{resolucion}')"
+    for clase, resolucion in (("by days", "diaria"), ("by hours", "horaria"))
 }
+_TOTAL = """
+SELECT COUNT(*), SUM(LENGTH(datos)),
+  (SELECT file_size FROM information_schema.innodb_sys_tablespaces WHERE name = 'cg_memoria/{que}')
+FROM cg_memoria.{que}
+"""
+_PASADO = """
+SELECT proveedor, de_horas, COUNT(*), ROUND(SUM(bytes) / SUM(hojas) * IF(de_horas, 12, 1)) FROM (
+  SELECT proveedor, huella, MAX(MONTH(hoja)) > 1 AS de_horas, COUNT(DISTINCT hoja) AS hojas, SUM(LENGTH(datos)) AS bytes
+  FROM cg_memoria.pasado GROUP BY proveedor, huella) AS celdas
+GROUP BY proveedor, de_horas
+"""
 
 
 def _api(p: Pila, ana: Persona, mayores: dict[str, dict[str, Any]]) -> None:
