@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -43,13 +44,19 @@ CLASE = {clase.nombre: clase for clase in CLASES}
 AJUSTES = [clase.ajuste for clase in CLASES if clase.ajuste]
 
 
-@pytest.fixture
-def sesiones(motor: Engine) -> Iterator[Sesiones]:
+@contextmanager
+def en_vacio(motor: Engine) -> Iterator[Sesiones]:
     """Sessions that commit, on a database that is empty before and after."""
     hechas = Sesiones(motor)
     _vaciar(hechas)
     yield hechas
     _vaciar(hechas)
+
+
+@pytest.fixture
+def sesiones(motor: Engine) -> Iterator[Sesiones]:
+    with en_vacio(motor) as hechas:
+        yield hechas
 
 
 def _vaciar(sesiones: Sesiones) -> None:
