@@ -10,6 +10,7 @@ from deploy.base import base_de_datos
 from deploy.claves import generar_secretos, rotar_clave
 from deploy.cuentas import cambiar_clave, crear_admin
 from deploy.laboratorio import comando as laboratorio
+from deploy.limpieza import limpiar
 from shared import esquema
 from shared.settings import cargar
 
@@ -106,7 +107,7 @@ def downgrade(revision: str) -> None:
     click.echo(f"Esquema en {revision}.")
 
 
-for _orden in (crear_admin, cambiar_clave, rotar_clave, generar_secretos, laboratorio):
+for _orden in (crear_admin, cambiar_clave, rotar_clave, generar_secretos, limpiar, laboratorio):
     main.add_command(_orden)
 
 if __name__ == "__main__":
