@@ -16,7 +16,7 @@ from api.acceso import usuario_actual
 from api.actividad import anotar
 from api.admision import admision
 from api.base import Rutas, db, paginar, sesion
-from api.documentos import documento, tramos
+from api.documentos import documento, serie_borrada, tramos
 from api.errores import Problema, no_encontrado
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import (
@@ -163,11 +163,15 @@ def reintentar(consulta_id: int) -> Respuesta:
 @rutas.response(200, DescargaJson, content_type="application/yaml")
 @rutas.alt_response(304, description=SIN_CAMBIO, headers=da("ETag"))
 @rutas.alt_response(409, description="Aún no está completada; el cuerpo dice su estado.")
+@rutas.alt_response(410, description="Su serie se borró por antigüedad; el cuerpo dice cómo tenerla otra vez.")
 def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
     """La respuesta como fichero json, csv, txt o yaml."""
     consulta = _visible(consulta_id)
     if consulta.estado != Estado.COMPLETADA:
         raise Problema(409, f"La consulta está en estado «{consulta.estado}»; solo se descarga una «completada».")
+    entero = documento(sesion(), consulta)
+    if entero is None:
+        raise serie_borrada(consulta)
     formato = opciones.get("formato", consulta.formato_salida)
     cabeceras = {
         "ETag": f'"{consulta.id}-{consulta.version}-{formato}"',
@@ -177,9 +181,8 @@ def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
     if request.if_none_match.contains_weak(cabeceras["ETag"].strip('"')):
         return Response(status=304, headers=cabeceras)
     tipo, escribir = FORMATOS[formato]
-    entero = documento(sesion(), consulta)
     db.session.remove()  # nothing stays open while the client reads
-    return Response(escribir(entero, tramos(Sesiones(db.engine), consulta.id)), 200, cabeceras, content_type=tipo)
+    return Response(escribir(entero, tramos(Sesiones(db.engine), entero)), 200, cabeceras, content_type=tipo)
 
 
 def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:

@@ -26,6 +26,7 @@ rutas.before_request(acceso.exigir_operario)
 
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
 RETRY_S = "2"
+LOTE_BORRADO = "Las consultas de este lote se borraron por antigüedad. Envíe otro lote para pedirlas de nuevo."
 REPETIDO = "El que se creó antes con esa Idempotency-Key."
 
 
@@ -63,6 +64,7 @@ def leer(lote_id: int) -> dict[str, Any]:
         "por_estado": cuentas,
         "progreso": lotes.progreso(sesion(), lote.id),
         "terminado": not _quedan(cuentas),
+        "borradas": lote.total - sum(cuentas.values()),
         "creado_en": lote.creado_en,
     }
 
@@ -72,12 +74,20 @@ def leer(lote_id: int) -> dict[str, Any]:
 @rutas.response(200, {"type": "string"}, content_type="text/csv", headers=da("Content-Disposition"))
 @rutas.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 @rutas.alt_response(409, description="Quedan consultas sin terminar.")
+@rutas.alt_response(410, description="Todas sus consultas se borraron por antigüedad. Si quedan algunas, se descargan.")
 def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
-    """Todo el lote como un CSV, o como un zip con un fichero por consulta y un índice."""
+    """Todo el lote como un CSV, o como un zip con un fichero por consulta y un índice.
+
+    De lo que ya se borró por antigüedad queda una fila sin valores en el CSV, que lo dice en `origen`, y una entrada en
+    `manifiesto.json`, que lo dice en `borrado`.
+    """
     lote = _visible(lote_id)
     cuentas = lotes.por_estado(sesion(), lote.id)
     if quedan := _quedan(cuentas):
         raise Problema(409, f"Quedan {quedan} consultas sin terminar. Espere a que `terminado` sea true.")
+    ids = lotes.ids(sesion(), lote.id)
+    if not ids:
+        raise Problema(410, LOTE_BORRADO)
     formato: FormatoLote = opciones["formato"]
     escribir, tipo = (
         (paquetes.en_csv, "text/csv; charset=utf-8")
@@ -85,10 +95,10 @@ def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
         else (paquetes.en_zip, "application/zip")
     )
     nombre = f'attachment; filename="lote_{lote.id}.{formato}"'
-    ids = lotes.ids(sesion(), lote.id)
     db.session.remove()  # nothing stays open while the client reads
     cabeceras = {"Content-Disposition": nombre, "Cache-Control": "private, no-cache"}
-    return Response(escribir(Sesiones(db.engine), ids), 200, cabeceras, content_type=tipo)
+    faltan = [None] * (lote.total - len(ids))
+    return Response(escribir(Sesiones(db.engine), [*ids, *faltan]), 200, cabeceras, content_type=tipo)
 
 
 def _aceptado(lote: Lote) -> dict[str, Any]:

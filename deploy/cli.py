@@ -18,6 +18,7 @@ ORDENES = {  # imported when they are called: who only asks for the weather does
     "generar-secretos": "deploy.claves:generar_secretos",
     "historico": "deploy.cliente.ordenes:historico",
     "laboratorio": "deploy.laboratorio:comando",
+    "limpiar": "deploy.limpieza:limpiar",
     "reintentar": "deploy.cliente.ordenes:reintentar",
     "rotar-clave": "deploy.claves:rotar_clave",
     "salir": "deploy.cliente.entrada:salir",

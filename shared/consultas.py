@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from random import uniform
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -252,12 +252,15 @@ def reintentar(s: Session, consulta_id: int) -> bool:
         "disponible_en": ahora(),
         "tocar_en": ahora(PRIMER_TOQUE_S),
     }
-    movida = _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
-        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, Consulta.parcial.is_(True), **cambios
+    en_parte = Consulta.parcial.is_(True)
+    reintentable = or_(Consulta.estado == Estado.ERROR, and_(Consulta.estado == Estado.COMPLETADA, en_parte))
+    suya = select(Consulta.id).where(Consulta.id == consulta_id, reintentable)
+    if s.scalar(suya.with_for_update()) is None:
+        return False
+    resumenes.olvidar(s, consulta_id)
+    return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
+        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, en_parte, **cambios
     )
-    if movida:
-        resumenes.olvidar(s, consulta_id)
-    return movida
 
 
 def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> Estado | None:

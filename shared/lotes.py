@@ -78,9 +78,10 @@ def por_estado(s: Session, lote_id: int) -> dict[Estado, int]:
 
 
 def progreso(s: Session, lote_id: int) -> int:
-    """0–100: the mean of its consultas, those that ended counting as done."""
+    """0–100: the mean of its consultas, those that ended counting as done; if none is left, all had ended."""
     hecho = case((Consulta.estado.in_((Estado.COMPLETADA, Estado.ERROR)), 100), else_=Consulta.progreso)
-    return int(s.scalar(select(func.avg(hecho)).where(Consulta.lote_id == lote_id)) or 0)
+    media = s.scalar(select(func.avg(hecho)).where(Consulta.lote_id == lote_id))
+    return 100 if media is None else int(media)
 
 
 def _llenar(s: Session, lote: Lote, pedidos: list[Pedido], **comunes: Any) -> None:

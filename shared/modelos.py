@@ -356,13 +356,15 @@ class Pasado(Base):
     """
 
     __tablename__ = "pasado"
-    huella: Mapped[str] = mapped_column(String(32), primary_key=True)
-    hoja: Mapped[date] = mapped_column(Date, primary_key=True)
-    parte: Mapped[str] = mapped_column(String(16), primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    huella: Mapped[str] = mapped_column(String(32))
+    hoja: Mapped[date] = mapped_column(Date)
+    parte: Mapped[str] = mapped_column(String(16))
     proveedor: Mapped[str] = mapped_column(String(20))
     fuente: Mapped[dict[str, Any]] = mapped_column(JSON)
     datos: Mapped[bytes] = mapped_column(GRANDE)
     guardado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora(), index=True)
+    __table_args__ = (UniqueConstraint("huella", "hoja", "parte", name="uq_pasado_hoja"), Base.__table_args__)
 
 
 class LogActividad(Base):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from shared.clima import Encargo, Periodo, Resolucion
@@ -41,6 +41,11 @@ def guardar_series(s: Session, encargo: Encargo, paquetes: list[tuple[int, bytes
     ]
     s.execute(delete(Serie).where(Serie.consulta_id == encargo.id))  # of an answer in part, asked again
     s.execute(insert(Serie), valores)
+
+
+def cuantos_tramos(s: Session, consulta_id: int) -> int:
+    """Stored pieces. A historico that was completed has one at least, until retention deletes them."""
+    return s.scalars(select(func.count()).where(Serie.consulta_id == consulta_id)).one()
 
 
 def tramo(s: Session, consulta_id: int, desde: int) -> tuple[int, bytes] | None:

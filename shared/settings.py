@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRETOS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY")
 LARGO_MINIMO = 32  # bytes; RFC 7518 section 3.2 for HS256
+DIAS_MAXIMOS = 36_500
 ORIGEN = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?")
 PALABRAS_DE_EJEMPLO = ("change", "cambi", "example", "ejemplo", "default", "secret", "password", "clave")
 
@@ -73,6 +74,15 @@ class Settings(BaseSettings):
     max_pendientes: int = Field(20_000, ge=1)
     avisos_url: SecretStr = Vacio
     avisos_hosts: Annotated[list[str], NoDecode] = ["hc-ping.com"]
+
+    # days; 0: never. By default nothing that somebody can see is deleted: a full disk can be repaired
+    retencion_consultas_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_series_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_respuestas_dias: int = Field(30, ge=0, le=DIAS_MAXIMOS)
+    retencion_lotes_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_ejecuciones_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_pasado_dias: int = Field(365, ge=0, le=DIAS_MAXIMOS)
+    retencion_logs_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
 
     openweather_api_key: SecretStr = Vacio
     meteoblue_api_key: SecretStr = Vacio

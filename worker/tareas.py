@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from celery import signals
 
-from shared import api_keys, consultas, metricas, resumenes
+from shared import api_keys, consultas, limpieza, metricas, resumenes
 from shared.clima import TipoConsulta
 from shared.cola import PROBAR, PROCESAR, Timbre
 from worker.app import app, settings
@@ -20,6 +20,7 @@ from worker.pruebas import Probador
 log = structlog.get_logger()
 
 RESUMIR_S = 20  # of the 300 between two beats
+LIMPIAR_S = 20  # of the 600
 
 proceso = Proceso(settings)
 probador = Probador(settings, proceso.sesiones, proceso.preguntador)
@@ -83,6 +84,13 @@ def programar() -> None:
 def avisar() -> None:
     """Tell the ping URL what it has not heard."""
     avisador.avisar()
+
+
+@app.task(name="limpiar")
+def limpiar() -> None:
+    """Delete what is older than its RETENCION_…; long arrears are left to the next beats, or to `climaguru limpiar`."""
+    if hechas := limpieza.un_rato(proceso.sesiones, settings, LIMPIAR_S):
+        log.info("limpieza", **hechas)
 
 
 def _tocar_cola(cola: TipoConsulta) -> None:

@@ -64,6 +64,10 @@ class LoteSalida(LoteAceptado):
     por_estado = fields.Nested(PorEstado, required=True)
     progreso = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100})
     terminado = fields.Boolean(required=True)
+    borradas = fields.Integer(
+        required=True,
+        metadata={"minimum": 0, "example": 0, "description": "Las que ya no están: se borraron por antigüedad."},
+    )
     creado_en = Instante(required=True)
 
 

@@ -18,6 +18,7 @@ GRANDE = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 def upgrade() -> None:
     op.create_table(
         "pasado",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("huella", sa.String(length=32), nullable=False),
         sa.Column("hoja", sa.Date(), nullable=False),
         sa.Column("parte", sa.String(length=16), nullable=False),
@@ -25,7 +26,8 @@ def upgrade() -> None:
         sa.Column("fuente", sa.JSON(), nullable=False),
         sa.Column("datos", GRANDE, nullable=False),
         sa.Column("guardado_en", INSTANTE, nullable=False),
-        sa.PrimaryKeyConstraint("huella", "hoja", "parte"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("huella", "hoja", "parte", name="uq_pasado_hoja"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_unicode_ci",
