@@ -11,7 +11,7 @@ ninguna clave ni quita permisos.
 
   climaguru_user         la aplicación: SELECT, INSERT, UPDATE, DELETE
   climaguru_migraciones  climaguru db upgrade: además CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW
-  climaguru_copias       copias de seguridad: SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT
+  climaguru_respaldo     copias de seguridad: SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT
 
   --desde RED        desde dónde entran: una dirección de la VPN o una red (por defecto 100.64.0.0/255.192.0.0, Tailscale)
   --base NOMBRE      la base de datos (climaguru)
@@ -57,7 +57,7 @@ preparar_claves() { # one line CLAVE_…=… per user, made once
     mkdir -p "$(dirname "$claves")"
     (
         umask 077
-        for nombre in USER MIGRACIONES COPIAS; do
+        for nombre in USER MIGRACIONES RESPALDO; do
             echo "CLAVE_$nombre=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')"
         done >"$claves.nuevo"
         mv "$claves.nuevo" "$claves"
@@ -84,7 +84,7 @@ sentencias() { # KEY KEY KEY
     echo "CREATE DATABASE IF NOT EXISTS \`$base\` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;"
     usuario climaguru_user "$1" "$datos"
     usuario climaguru_migraciones "$2" "$datos, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW"
-    usuario climaguru_copias "$3" 'SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT'
+    usuario climaguru_respaldo "$3" 'SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT'
 }
 
 configurar() {
@@ -109,7 +109,7 @@ if [ "$simular" = si ]; then
 fi
 cliente=$(command -v mariadb || command -v mysql) || mal "falta el cliente mariadb o mysql."
 preparar_claves
-uno=$(clave_de USER) dos=$(clave_de MIGRACIONES) tres=$(clave_de COPIAS)
+uno=$(clave_de USER) dos=$(clave_de MIGRACIONES) tres=$(clave_de RESPALDO)
 sentencias "$uno" "$dos" "$tres" | "$cliente" "$@" --batch # through a pipe: a command line is seen by everybody
 echo "Base de datos $base y usuarios listos; entran desde $desde."
 [ -z "$escuchar" ] || configurar

@@ -25,7 +25,7 @@ from tests.shared.test_consultas import RESULTADO, leida, tomada
 
 MYSQL = Path(__file__).parents[2] / "deploy" / "mysql"
 RED = "127.0.0.0/255.0.0.0"
-USUARIOS = {"USER": "climaguru_user", "MIGRACIONES": "climaguru_migraciones", "COPIAS": "climaguru_copias"}
+USUARIOS = {"USER": "climaguru_user", "MIGRACIONES": "climaguru_migraciones", "RESPALDO": "climaguru_respaldo"}
 
 
 class ServidorConfigurado(MariaDB):
@@ -141,14 +141,14 @@ def test_las_claves_son_largas_distintas_y_solo_de_root(preparado: Preparado) ->
 
 def test_una_clave_cambiada_a_mano_no_se_pisa(preparado: Preparado) -> None:
     """The password is only set when the user is new: who rotates it does it in the server and in the file."""
-    quien = f"'climaguru_copias'@'{RED}'"
+    quien = f"'climaguru_respaldo'@'{RED}'"
     preparado.servidor.ejecutar(f"ALTER USER {quien} IDENTIFIED BY 'puesta-a-mano'")
     try:
         assert preparado.preparar().returncode == 0
-        with pytest.raises(pymysql.Error, match="denied"), preparado.conexion("COPIAS"):
+        with pytest.raises(pymysql.Error, match="denied"), preparado.conexion("RESPALDO"):
             pass
     finally:
-        preparado.servidor.ejecutar(f"ALTER USER {quien} IDENTIFIED BY '{preparado.clave('COPIAS')}'")
+        preparado.servidor.ejecutar(f"ALTER USER {quien} IDENTIFIED BY '{preparado.clave('RESPALDO')}'")
 
 
 def test_los_ajustes_son_los_del_cliente(preparado: Preparado) -> None:
@@ -214,14 +214,14 @@ def test_quien_migra_no_sale_de_su_base(preparado: Preparado, sql: str) -> None:
     ["DELETE FROM usuarios", "UPDATE usuarios SET rol = 'admin'", "DROP TABLE usuarios", "SELECT * FROM mysql.user"],
 )
 def test_quien_copia_no_escribe(preparado: Preparado, sql: str) -> None:
-    preparado.rechaza("COPIAS", sql)
+    preparado.rechaza("RESPALDO", sql)
 
 
 def test_quien_copia_vuelca_la_base_entera(preparado: Preparado) -> None:
-    opciones = ["--no-defaults", "--host=127.0.0.1", f"--port={preparado.servidor.puerto}", "--user=climaguru_copias"]
+    opciones = ["--no-defaults", "--host=127.0.0.1", f"--port={preparado.servidor.puerto}", "--user=climaguru_respaldo"]
     fin = subprocess.run(
         [binario("mariadb-dump"), *opciones, "--single-transaction", "--no-tablespaces", "--triggers", "climaguru"],
-        env={**os.environ, "MYSQL_PWD": preparado.clave("COPIAS")},
+        env={**os.environ, "MYSQL_PWD": preparado.clave("RESPALDO")},
         capture_output=True,
         text=True,
         check=False,

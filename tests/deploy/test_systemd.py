@@ -50,9 +50,8 @@ def unidades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copia = tmp_path_factory.mktemp("unidades")
     opt = Maquina(copia, {}).raiz / "opt" / "climaguru"
     shutil.copytree(SYSTEMD, copia / "system")
-    for fichero in [*(copia / "system").rglob("climaguru*"), *(copia / "system").rglob("*.conf")]:
-        if fichero.is_file():
-            fichero.write_text(fichero.read_text().replace("/opt/climaguru", str(opt)))
+    for fichero in (copia / "system").glob("climaguru*"):
+        fichero.write_text(fichero.read_text().replace("/opt/climaguru", str(opt)))
     for instancia in ("tiempo-real-1", "historico-1", "historico-2"):
         shutil.copy(copia / "system/climaguru-worker@.service", copia / f"system/climaguru-worker@{instancia}.service")
     return copia / "system"
@@ -79,6 +78,13 @@ def test_ninguna_averia_larga_deja_un_servicio_sin_arrancar(servicio: str) -> No
     assert (ajustes["Restart"], ajustes["StartLimitIntervalSec"]) == (["always"], ["0"])
     assert segundos(ajustes, "RestartSec") >= 1
     assert ajustes["User"] == ["climaguru"]
+
+
+def test_los_cuatro_servicios_se_encierran_igual() -> None:
+    ficheros = [SYSTEMD / (re.sub(r"@.*", "@", nombre) + ".service") for nombre in SERVICIOS]
+    cierres = {f.read_text().partition("# What follows")[2].partition("[Install]")[0] for f in ficheros}
+    assert len(cierres) == 1
+    assert "ProtectSystem=strict" in cierres.pop()
 
 
 def test_se_espera_a_que_acabe_lo_mas_largo_que_puede_quedar_en_marcha() -> None:
@@ -151,7 +157,7 @@ def test_el_nombre_del_trabajador_elige_sus_colas(
 def test_el_fichero_de_una_instancia_cambia_sus_colas_y_sus_hilos(maquina: Maquina, servidores: Settings) -> None:
     app = crear_celery(servidores)
     propias = {"CLIMAGURU_COLAS": "historico,tiempo_real", "CLIMAGURU_CONCURRENCIA": "3"}
-    assert leer("climaguru-worker@.service")["EnvironmentFile"][0] == "-/etc/climaguru/worker-%i.env"
+    assert leer("climaguru-worker@.service")["EnvironmentFile"][1] == "-/etc/climaguru/worker-%i.env"
     with maquina.servicio("climaguru-worker@nocturno.service", **propias) as trabajador:
         esperar_a(trabajador, lambda: app.control.inspect(timeout=0.5).active_queues(), "the worker answering")
         _, suyas = unica(app.control.inspect(timeout=2).active_queues())

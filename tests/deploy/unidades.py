@@ -18,20 +18,18 @@ from time import monotonic
 from tests.servidores import esperar
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
-COMUN = SYSTEMD / "climaguru-.service.d" / "10-comun.conf"
 CELDA = Path(__file__).parent / "celda.py"
 Ajustes = dict[str, list[str]]
 
 
 def leer(nombre: str) -> Ajustes:
-    """Every setting of a unit with its values, those of the common drop-in before or after as systemd adds them."""
+    """Every setting of a unit with its values; an instance is its template."""
     ajustes: Ajustes = {}
     plantilla = re.sub(r"@.+\.", "@.", nombre)
-    for fichero in (SYSTEMD / plantilla, COMUN):
-        for linea in fichero.read_text().splitlines():
-            if re.match(r"[A-Z]\w+=", linea):
-                clave, _, valor = linea.partition("=")
-                ajustes.setdefault(clave, []).append(valor)
+    for linea in (SYSTEMD / plantilla).read_text().splitlines():
+        if re.match(r"[A-Z]\w+=", linea):
+            clave, _, valor = linea.partition("=")
+            ajustes.setdefault(clave, []).append(valor)
     return ajustes
 
 
@@ -70,11 +68,11 @@ class Maquina:
     venv: Path = field(default_factory=lambda: Path(sys.prefix))
 
     def __post_init__(self) -> None:
-        for carpeta in ("opt/climaguru/bin", "var/lib/climaguru", "etc/climaguru"):
+        for carpeta in ("opt/climaguru/deploy/systemd", "var/lib/climaguru", "etc/climaguru"):
             (self.raiz / carpeta).mkdir(parents=True, exist_ok=True)
         if not (self.raiz / "opt/climaguru/venv").exists():
             (self.raiz / "opt/climaguru/venv").symlink_to(self.venv)
-            shutil.copy(SYSTEMD / "worker.sh", self.raiz / "opt/climaguru/bin/worker.sh")
+            shutil.copy(SYSTEMD / "worker.sh", self.raiz / "opt/climaguru/deploy/systemd/worker.sh")
 
     def orden(self, unidad: str, clave: str = "ExecStart") -> list[str]:
         """The command line, with its paths in our root and the instance in place of %i."""
@@ -95,7 +93,7 @@ class Maquina:
             proceso = subprocess.Popen(
                 [*celda, *self.orden(unidad), *opciones],
                 env=variables,
-                cwd=self.raiz / "opt/climaguru",
+                cwd="/",
                 stdout=f,
                 stderr=f,
                 stdin=subprocess.DEVNULL,
