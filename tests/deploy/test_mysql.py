@@ -161,7 +161,7 @@ def test_los_ajustes_son_los_del_cliente(preparado: Preparado) -> None:
         "local_infile": "OFF",
         "bind_address": "127.0.0.1",
     }
-    vistos = dict(preparado.servidor.ejecutar("SHOW GLOBAL VARIABLES"))
+    vistos = {str(nombre): valor for nombre, valor in preparado.servidor.ejecutar("SHOW GLOBAL VARIABLES")}
     assert {nombre: vistos[nombre] for nombre in pedidos} == pedidos
     juego = "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = 'climaguru'"
     assert preparado.servidor.ejecutar(juego) == [("utf8mb4_unicode_ci",)]
