@@ -7,6 +7,7 @@ faltan=""
 command -v mariadbd >/dev/null 2>&1 && command -v mariadb-install-db >/dev/null 2>&1 || faltan="$faltan mariadb-server-core mariadb-client-core"
 command -v redis-server >/dev/null 2>&1 || faltan="$faltan redis-server"
 command -v nginx >/dev/null 2>&1 || faltan="$faltan nginx-light"
+command -v mariadb-dump >/dev/null 2>&1 && command -v age >/dev/null 2>&1 && command -v zstd >/dev/null 2>&1 && command -v shellcheck >/dev/null 2>&1 || faltan="$faltan mariadb-client age zstd shellcheck"
 navegador=no
 for nombre in chromium-headless-shell chromium chromium-browser google-chrome; do
     command -v "$nombre" >/dev/null 2>&1 && navegador=si
