@@ -25,6 +25,7 @@ from tests.shared.test_consultas import HOY, MES, RESULTADO
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CLAVE = """cl'av"e \\x41\\ #%41ñ/@:?&$(id)`"""  # what a shell, an option file or a URL may stumble over
+SEGUIDA = "seguida"  # the accion of what is written in the same transaction as a consulta
 CLAVES = ("openweather", "meteoblue", "meteosource")
 
 
@@ -87,7 +88,7 @@ def tablas(servidor: MariaDB, base: str) -> list[str]:
     return [str(fila[0]) for fila in servidor.ejecutar(orden)]
 
 
-def cargar(sesiones: Sesiones, cifrador: Cifrador, cuantas: int = 60) -> None:
+def cargar(sesiones: Sesiones, cifrador: Cifrador, cuantas: int = 20) -> None:
     """Three users with all that they may own, and consultas in every estado, by the application's own verbs."""
     for nombre in ("ana", "beto", "hernán"):
         with sesiones.transaccion() as s:
@@ -141,7 +142,7 @@ def _programacion(s: Session, usuario_id: int) -> None:
 
 @contextmanager
 def inserciones(sesiones: Sesiones, usuario_id: int) -> Iterator[list[int]]:
-    """Consultas that somebody goes on submitting; the ids of those committed so far."""
+    """Consultas that somebody goes on submitting, each with a row in logs_actividad; the ids committed so far."""
     hechas: list[int] = []
     fin = Event()
 
@@ -149,6 +150,7 @@ def inserciones(sesiones: Sesiones, usuario_id: int) -> Iterator[list[int]]:
         while not fin.is_set():
             with sesiones.transaccion() as s:
                 consulta, _ = consultas.crear(s, usuario_id, HOY, max_activas=1_000_000)
+                usuarios.anotar(s, SEGUIDA, usuario_id, detalle={"consulta_id": consulta.id})
             hechas.append(consulta.id)
 
     hilo = Thread(target=enviar)

@@ -24,6 +24,7 @@ from tests.deploy.respaldos import (
     CLAVE,
     CLAVES,
     DEPLOY,
+    SEGUIDA,
     Fin,
     Vigia,
     cargar,
@@ -112,6 +113,7 @@ def test_todo_lo_confirmado_antes_vuelve_igual_tras_perder_la_base(sitio: Sitio)
         vuelta = sitio.restaurar("--identidad", sitio.privada, fin.salida.splitlines()[-1])
     assert vuelta.codigo == 0, vuelta.quejas
     _comprobar_filas(sitio, antes, despues)
+    _comprobar_un_solo_instante(sitio, hechas[0])
     _comprobar_aplicacion(sitio)
     assert f"consultas: {len(filas(bd, BASE, 'consultas'))}" in vuelta.salida
     revision = bd.ejecutar(f"SELECT version_num FROM {BASE}.alembic_version")[0][0]
@@ -131,6 +133,14 @@ def _comprobar_filas(
         if tabla == "vista_estadisticas_usuarios":  # it counts what came meanwhile
             continue
         assert set(map(repr, viejas)) <= set(map(repr, nuevas)) <= set(map(repr, despues[tabla])), tabla
+
+
+def _comprobar_un_solo_instante(sitio: Sitio, desde: int) -> None:
+    """What was committed together is either there together or not at all."""
+    orden = f"SELECT JSON_VALUE(detalle, '$.consulta_id') FROM {BASE}.logs_actividad WHERE accion = '{SEGUIDA}'"
+    anotadas = {int(str(fila[0])) for fila in sitio.mariadb.ejecutar(orden)}
+    escritas = {fila[0] for fila in sitio.mariadb.ejecutar(f"SELECT id FROM {BASE}.consultas WHERE id >= {desde}")}
+    assert anotadas == escritas
 
 
 def _comprobar_aplicacion(sitio: Sitio) -> None:
@@ -319,6 +329,36 @@ def test_un_volcado_que_muere_a_medias_no_se_conserva(sitio: Sitio, tmp_path: Pa
         fin = sitio.respaldar(PATH=f"{tmp_path}:/usr/bin:/bin")
         assert fin.codigo == codigo, fin
         assert [f.name for f in sitio.destino.iterdir()] == [".cerrojo"]
+
+
+def test_sirven_los_programas_con_sus_nombres_de_mysql(sitio: Sitio, tmp_path: Path) -> None:
+    """Only mysqldump and mysql are on PATH; here they are MariaDB's too."""
+    for carpeta in ("/bin", "/usr/bin"):
+        for programa in Path(carpeta).iterdir():
+            if not programa.name.startswith("mariadb") and not (tmp_path / programa.name).is_symlink():
+                (tmp_path / programa.name).symlink_to(programa)
+    fin = sitio.respaldar(PATH=str(tmp_path))
+    assert fin.codigo == 0, fin.quejas
+    vuelta = ejecutar(
+        "restore.sh",
+        "--dry-run",
+        "--reemplazar",
+        BASE,
+        fin.salida.splitlines()[-1],
+        DATABASE_URL=sitio.url("restaurador"),
+        PATH=str(tmp_path),
+    )
+    assert vuelta.codigo == 0, vuelta.quejas
+
+
+def test_al_mysqldump_de_oracle_se_le_dan_sus_opciones(sitio: Sitio, tmp_path: Path) -> None:
+    """A stand-in that says what it was asked: none can be installed here."""
+    falso = tmp_path / "mariadb-dump"
+    falso.write_text('#!/bin/sh\n[ $2 = --version ] && echo Ver 8.4.8 && exit\necho "$@" >&2\nexit 1\n')
+    falso.chmod(0o755)
+    quejas = sitio.respaldar(PATH=f"{tmp_path}:/usr/bin:/bin").quejas
+    assert "--set-gtid-purged=OFF --column-statistics=0" in quejas
+    assert "--single-transaction" in quejas
 
 
 def test_mientras_hay_uno_en_marcha_no_empieza_otro_y_sus_restos_se_recogen(sitio: Sitio) -> None:
