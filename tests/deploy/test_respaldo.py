@@ -33,6 +33,7 @@ from tests.deploy.respaldos import (
     filas,
     inserciones,
     tablas,
+    testigos,
 )
 from tests.servidores import MariaDB, esperar
 
@@ -167,6 +168,18 @@ def _sin_claves(sitio: Sitio, vigia: Vigia, *fines: Fin) -> None:
     for secreta in secretas:
         assert not [linea for linea in vigia.vistas if secreta.encode() in linea]
         assert not [f for f in fines if secreta in f.salida + f.quejas]
+
+
+def test_ningun_programa_recibe_la_clave_en_su_orden(sitio: Sitio, tmp_path: Path) -> None:
+    camino, registro = testigos(tmp_path)
+    fin = sitio.respaldar("--destinatarios", sitio.publica, PATH=camino)
+    orden = ("--dry-run", "--reemplazar", BASE, "--identidad", sitio.privada, fin.salida.splitlines()[-1])
+    vuelta = ejecutar("restore.sh", *orden, DATABASE_URL=sitio.url("restaurador"), PATH=camino)
+    assert (fin.codigo, vuelta.codigo) == (0, 0), fin.quejas + vuelta.quejas
+    ordenes = registro.read_text()
+    assert {"mariadb-dump", "mariadb", "age"} <= set(re.findall(rf"^{tmp_path}/(\S+) ", ordenes, re.MULTILINE))
+    assert CLAVE not in ordenes
+    assert quote(CLAVE, safe="") not in ordenes
 
 
 def test_el_respaldo_cifrado_no_deja_nada_en_claro(sitio: Sitio) -> None:
