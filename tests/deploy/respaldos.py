@@ -70,7 +70,7 @@ def ejecutar(guion: str, *opciones: object, **entorno: str) -> Fin:
     return Fin(fin.returncode, fin.stdout, fin.stderr)
 
 
-def testigos(carpeta: Path) -> tuple[str, Path]:
+def espias(carpeta: Path) -> tuple[str, Path]:
     """A PATH on which every program the scripts start writes down its command line first; and where.
 
     Looking at /proc alone would miss a client of MySQL, which wipes a password from its own at once.
@@ -78,7 +78,7 @@ def testigos(carpeta: Path) -> tuple[str, Path]:
     registro = carpeta / "ordenes"
     for nombre in ("mariadb-dump", "mariadb", "age", "zstd", "tee", "sed", "stat", "mktemp", "cut", "tr", "env", "sh"):
         testigo = carpeta / nombre
-        testigo.write_text(f'#!/bin/dash\nprintf \'%s\\n\' "$0 $*" >>{registro}\nexec {binario(nombre)} "$@"\n')
+        testigo.write_text(f'#!/bin/sh\nprintf \'%s\\n\' "$0 $*" >>{registro}\nexec {binario(nombre)} "$@"\n')
         testigo.chmod(0o755)
     return f"{carpeta}:/usr/bin:/bin", registro
 

@@ -30,10 +30,10 @@ from tests.deploy.respaldos import (
     cargar,
     claves_age,
     ejecutar,
+    espias,
     filas,
     inserciones,
     tablas,
-    testigos,
 )
 from tests.servidores import MariaDB, esperar
 
@@ -171,7 +171,7 @@ def _sin_claves(sitio: Sitio, vigia: Vigia, *fines: Fin) -> None:
 
 
 def test_ningun_programa_recibe_la_clave_en_su_orden(sitio: Sitio, tmp_path: Path) -> None:
-    camino, registro = testigos(tmp_path)
+    camino, registro = espias(tmp_path)
     fin = sitio.respaldar("--destinatarios", sitio.publica, PATH=camino)
     orden = ("--dry-run", "--reemplazar", BASE, "--identidad", sitio.privada, fin.salida.splitlines()[-1])
     vuelta = ejecutar("restore.sh", *orden, DATABASE_URL=sitio.url("restaurador"), PATH=camino)
