@@ -39,6 +39,10 @@ EJECUCION = """
 INSERT INTO ejecuciones (programacion_id, prevista_en, iniciada_en, terminada_en, estado, lote_id, total)
 SELECT 1, creado_en, creado_en, creado_en, 'completada', id, 1 FROM lotes
 """
+PASADO = """
+INSERT INTO pasado (huella, hoja, parte, proveedor, fuente, datos, guardado_en)
+SELECT MD5(id), creada_en, '', 'openmeteo', '{}', 'x', creada_en FROM consultas
+"""
 DEMAS = (
     "UPDATE consultas SET completada_en = creada_en + INTERVAL 5 SECOND WHERE estado IN ('completada', 'error')",
     "INSERT INTO series SELECT id, 0, 1, 'x' FROM consultas WHERE tipo_consulta = 'historico' AND id > 100",
@@ -46,10 +50,10 @@ DEMAS = (
     "INSERT INTO lotes (usuario_id, total, creado_en) SELECT usuario_id, 1, creada_en FROM consultas",
     PROGRAMACION,
     EJECUCION,
-    "INSERT INTO pasado (huella, hoja, parte, proveedor, fuente, datos, guardado_en)"
-    " SELECT MD5(id), creada_en, '', 'openmeteo', '{}', 'x', creada_en FROM consultas",
+    PASADO,
     "INSERT INTO tokens_revocados SELECT id, creada_en FROM consultas",
-    "ANALYZE TABLE consultas, series, respuestas, lotes, ejecuciones, tokens_revocados, pasado, logs_actividad, resumenes",
+    "ANALYZE TABLE consultas, series, respuestas, lotes, ejecuciones, tokens_revocados, logs_actividad",
+    "ANALYZE TABLE pasado, resumenes",
 )
 
 
