@@ -4,7 +4,8 @@
 2. Passwords (bench_claves.py): what clients that log in without pause cost the others.
 3. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
 
-With ARGS=--reportes, instead: reports and lists at a million consultas (tests/bench_reportes.py).
+With ARGS=--reportes, instead: reports and lists at a million consultas (tests/bench_reportes.py); with ARGS=--limpieza:
+what deleting a tenth of them costs those who work meanwhile (tests/bench_limpieza.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.laboratorio.cli import variables
-from tests import bench_claves, bench_reportes
+from tests import bench_claves, bench_limpieza, bench_reportes
 from tests.frente import Api, con_esquema
 from tests.pila import Persona, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
@@ -47,6 +48,8 @@ def main() -> None:
             redis.arrancar()
             if "--reportes" in sys.argv:
                 bench_reportes.medir(mariadb, redis)
+            elif "--limpieza" in sys.argv:
+                bench_limpieza.medir(mariadb)
             else:
                 _esperas(carpeta, mariadb, redis)
                 bench_claves.medir(consola, _sub(carpeta, "claves"), mariadb, redis)
