@@ -103,7 +103,7 @@ def poner(
             ciudad="Cali",
             parametros_solicitados=[],
             creada_en=hace(dias),
-            completada_en=hace(dias if acabo is None else acabo) if estado.final else None,
+            completada_en=hace(dias if acabo is None else acabo) if estado.final or acabo is not None else None,
             tiempo_respuesta_ms=100 if estado.final else None,
         )
         s.add(consulta)
@@ -154,7 +154,8 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
             s.add(ejecucion)
         s.add_all(LogActividad(accion="x", creado_en=hace(edad())) for _ in range(20))
         s.add_all(TokenRevocado(jti=str(n), expira_en=hace(azar.uniform(-3, 4))) for n in range(20))
-    for dias in sorted((edad() for _ in range(120)), reverse=True):  # ids grow with time
+    # ids grow with time; no state is believed for what completada_en says alone
+    for dias in sorted((edad() for _ in range(120)), reverse=True):
         historico = azar.random() < 0.5
         poner(
             sesiones,

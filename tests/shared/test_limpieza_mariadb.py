@@ -169,6 +169,11 @@ def test_en_tablas_de_pocas_filas_tampoco_espera_nadie(motor_mariadb: Engine, se
             pasos = (lambda s=borra: una_tanda_de_cada(motor_mariadb, s), lambda s=otro: tocar(s, joven))
             pasos[una]()
             pasos[dos]()
+    with abierta(motor_mariadb) as s, ordenes(motor_mariadb) as hechas:
+        una_tanda_de_cada(motor_mariadb, s)
+    for orden in hechas:
+        if "FOR UPDATE" in orden.sql:
+            assert explicar(motor_mariadb, orden)[0].key == "PRIMARY"
     assert len(quedan(sesiones)) == 4
 
 
