@@ -36,7 +36,6 @@ def lista(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Pa
 
 def test_ni_el_trabajador_ni_la_api_pasan_de_su_memoria(lista: Pila) -> None:
     trabajador = Memoria(proceso_de(lista, "worker", "historico-1").pid)
-    apis = [Memoria(h.pid) for h in servidores_de(lista)]
     ana = Persona(lista.base, "ana")
     lugares = [{"latitud": 4 + n / 10, "longitud": -75, "proveedores": SIN_IDEAM} for n in range(A_LA_VEZ)]
     mes = {"ciudad": "Medellín", "fecha_inicio": "2024-01-01", "fecha_fin": "2024-01-31", "resolucion": "horaria"}
@@ -44,6 +43,7 @@ def test_ni_el_trabajador_ni_la_api_pasan_de_su_memoria(lista: Pila) -> None:
     hechas = todas(ana, cuerpos)
     assert trabajador.pico < TRABAJADOR_MIB
 
+    apis = [Memoria(h.pid) for h in servidores_de(lista)]  # by now one of them has read the names of all cities
     urls = [
         f"{ana.base}{sobre['enlaces']['descargar']}?formato={formato}"
         for sobre in (hechas[0], hechas[A_LA_VEZ])

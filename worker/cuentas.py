@@ -21,6 +21,7 @@ from shared.series import Fila, desempacar
 from worker.combinar import TERRENO, Resumen, a_la_altura, acuerdo, combinar
 
 VACIA = "no reportó ningún dato"
+DECIMALES = 4  # finer than any provider tells
 
 
 class Cuentas:
@@ -151,7 +152,9 @@ def una_fuente(partes: list[tuple[Fuente, int]]) -> Fuente:
 
 
 def fila_de(m: Medicion) -> Fila:
-    return {"fecha": str(m.fecha) if m.fecha else None, "instante": iso_utc(m.observado_en), **m.valores()}
+    """As it is stored. Numbers keep DECIMALES: a station's means have many more, which mean nothing and take room."""
+    valores = {c: round(v, DECIMALES) if isinstance(v, float) else v for c, v in m.valores().items()}
+    return {"fecha": str(m.fecha) if m.fecha else None, "instante": iso_utc(m.observado_en), **valores}
 
 
 def _medicion(fila: Fila) -> Medicion:
