@@ -4,8 +4,12 @@ One row is a hoja (sheet): the days that one provider, and one station of it, sa
 hours), in one cell, for one set of fields and one key. Each of its rows knows when it was said (`dicho_en`). Who may
 keep what, and what may be used again, is for worker/pasado.py to say; here it is only kept.
 
-How it grows: see BYTES below. Nothing here is needed to be right: a hoja that is lost is asked for again, so two
-workers that write the same one at once lock one row and no more, and whoever would have to wait gives up.
+How it grows, measured on MariaDB with all twelve fields: 8 to 10 kB a cell, provider and year by days (one row of a
+year), 107 to 110 kB by hours (twelve rows); another set of fields, another key and another station count apart. Age it
+by guardado_en (indexed): what is deleted is asked for again.
+
+Nothing here is needed to be right, so two workers that write the same hoja at once lock one row and no more, and
+whoever would have to wait gives up.
 """
 
 from __future__ import annotations

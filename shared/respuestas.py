@@ -1,4 +1,8 @@
-"""The pieces (tramos) of a historico as they arrive: what each provider answered, and what they say together."""
+"""The pieces (tramos) of a historico as they arrive: what each provider answered, and what they say together.
+
+What providers answered is kept until the consulta is completed whole: only an error, or an answer in part, can be asked
+again (consultas.reintentar), and only for what is missing.
+"""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from shared import registro
 from shared.almacen import abrir
 from shared.cola import crear_celery, latir
+from shared.memoria import contener
 from shared.settings import cargar
 from worker.agenda import AGENDA
-from worker.memoria import contener
 from worker.presencia import Presencia
 
 settings = cargar()

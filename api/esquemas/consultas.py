@@ -152,12 +152,18 @@ class FuenteSalida(Schema):
     proveedor = fields.String(required=True)
     motivo = fields.String()
     observado_en = fields.String(allow_none=True)
-    consultado_en = fields.String(allow_none=True)
+    consultado_en = fields.String(
+        allow_none=True,
+        metadata={"description": "Cuándo lo dijo el proveedor; de un histórico, lo más antiguo de lo que lo compone."},
+    )
     edad_s = fields.Integer(metadata={"description": "Antigüedad de la observación al combinarla."})
     altura_m = fields.Float(metadata={"description": "Altura a la que se refieren sus valores."})
     estacion = fields.String()
     distancia_km = fields.Float()
-    desde_cache = fields.Boolean(required=True)
+    desde_cache = fields.Boolean(
+        required=True,
+        metadata={"description": "Si algo de esto no se preguntó ahora; `extras.de_cache` dice cuántas fechas."},
+    )
     latencia_ms = fields.Integer(allow_none=True)
     atribucion = fields.String(allow_none=True)
     laboratorio = fields.Boolean(metadata={"description": "Presente y true si los datos son simulados."})
