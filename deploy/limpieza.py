@@ -20,6 +20,7 @@ NOMBRES = {
     "lotes": "lotes sin consultas",
     "ejecuciones": "ejecuciones de programaciones",
     "logs": "registros de actividad",
+    "pasado": "hojas de días pasados compartidos",
     "tokens": "sesiones cerradas que ya habrían caducado",
 }
 SIN_CONTAR = "  {} más esperan a que los resúmenes diarios de reportes las cuenten; los hace la agenda."

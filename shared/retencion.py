@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared.db import ahora
 from shared.modelos import (
@@ -90,10 +90,13 @@ def _vacio(_: Settings) -> Condicion:
 
 
 def _acabada(_: Settings) -> Condicion:
-    """It ended, whoever was to hear of it has, and none of its consultas is being asked again."""
+    """It ended, none of its consultas is being asked again, and its programacion has run since: the last run stays."""
     abierta = select(1).where(Consulta.lote_id == Ejecucion.lote_id, Consulta.estado.in_(ABIERTAS))
-    avisada = Ejecucion.avisar_en.is_(None)
-    return and_(Ejecucion.estado != EstadoEjecucion.EN_CURSO, avisada, ~abierta.exists())
+    otra = aliased(Ejecucion)
+    despues = select(1).where(
+        otra.programacion_id == Ejecucion.programacion_id, otra.prevista_en > Ejecucion.prevista_en
+    )
+    return and_(Ejecucion.estado != EstadoEjecucion.EN_CURSO, ~abierta.exists(), despues.exists())
 
 
 CLASES = (

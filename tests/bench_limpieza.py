@@ -56,10 +56,13 @@ def medir(mariadb: MariaDB) -> None:
     esquema.subir(motor)
     consola.print(f"{CONSULTAS} consultas of {USUARIOS} users, {DIAS} days; {_segundos(motor):.0f} s to make and count")
     antes = _corriente(Sesiones(motor))
+    esperas = _esperas(mariadb)
     durante, hecho = _mientras_se_limpia(motor, url)
+    esperas = _esperas(mariadb) - esperas
     despues = _corriente(Sesiones(motor))
     motor.dispose()
     _decir(antes, durante, despues, hecho)
+    consola.print(f"row locks that anybody waited for meanwhile: {esperas}")
 
 
 def ajustes(url: str) -> Settings:
@@ -76,6 +79,10 @@ def _segundos(motor: Engine) -> float:
     while Sesiones(motor).hacer(resumenes.resumir):
         pass
     return perf_counter() - empezo
+
+
+def _esperas(mariadb: MariaDB) -> int:
+    return int(str(mariadb.ejecutar("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'")[0][1]))
 
 
 def _corriente(sesiones: Sesiones) -> list[float]:

@@ -12,8 +12,10 @@ import pytest
 from click.testing import Result
 from sqlalchemy import Engine, select
 
+from deploy.limpieza import NOMBRES
 from shared.db import Sesiones
 from shared.modelos import Base, Estado, LogActividad
+from shared.retencion import CLASES
 from tests.deploy.ordenes import climaguru, entorno_de, queja
 from tests.pila import entorno_limpio
 from tests.servidores import esperar
@@ -62,6 +64,10 @@ def test_simular_cuenta_lo_mismo_y_no_toca_nada(motor: Engine, sesiones: Sesione
     assert presente(leer_todo(sesiones)) == antes
     assert registros(sesiones) == []
     assert "consultas: se borraron 3, del " in limpiar(motor).output
+
+
+def test_cada_clase_tiene_un_nombre_que_se_lee() -> None:
+    assert set(NOMBRES) == {clase.nombre for clase in CLASES}
 
 
 def test_sin_retencion_no_se_borra_nada(motor: Engine, sesiones: Sesiones) -> None:

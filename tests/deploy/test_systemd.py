@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +209,6 @@ def test_una_consulta_recorre_las_unidades_de_principio_a_fin(
             servicio.parar()
 
 
-@pytest.mark.skipif(find_spec("flower") is None, reason="Flower is not installed")
 def test_flower_pide_clave_y_sin_ella_no_arranca(maquina: Maquina) -> None:
     unidad, puerto = "climaguru-flower.service", puerto_libre()
     assert subprocess.run(maquina.orden(unidad, "ExecCondition"), env={}, check=False).returncode == 1

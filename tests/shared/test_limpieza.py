@@ -27,6 +27,7 @@ from shared.modelos import (
     EstadoEjecucion,
     LogActividad,
     Lote,
+    Pasado,
     Programacion,
     Respuesta,
     Resumen,
@@ -139,6 +140,13 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
         )
         s.add_all([*lotes, programacion])
         s.flush()
+        hojas = [
+            Pasado(huella="h", hoja=hace(n).date(), parte=str(n), proveedor="p", fuente={}, datos=b"x")
+            for n in range(20)
+        ]
+        for hoja in hojas:
+            hoja.guardado_en = hace(edad())
+        s.add_all(hojas)
         for n in range(30):
             estado = azar.choice(list(EstadoEjecucion))
             ejecucion = Ejecucion(
@@ -149,7 +157,7 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
                 lote_id=azar.choice([None, *(lote.id for lote in lotes)]),
                 total=1,
                 aviso=Aviso.FIN,
-                avisar_en=azar.choice([None, None, None, hace(1)]),
+                avisar_en=azar.choice([None, hace(1)]),
             )
             s.add(ejecucion)
         s.add_all(LogActividad(accion="x", creado_en=hace(edad())) for _ in range(20))
@@ -171,10 +179,11 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
 
 
 Tablas = dict[str, list[Any]]
+CON_ID = ("consultas", "lotes", "ejecuciones", "logs_actividad", "pasado")
 
 
 def leer(sesiones: Sesiones) -> Tablas:
-    modelos = (Consulta, Serie, Respuesta, Lote, Ejecucion, LogActividad, TokenRevocado, DatosClima, Resumen)
+    modelos = (Consulta, Serie, Respuesta, Lote, Ejecucion, LogActividad, TokenRevocado, DatosClima, Resumen, Pasado)
     with sesiones.transaccion() as s:
         return {m.__tablename__: list(s.scalars(select(m))) for m in modelos}
 
@@ -221,18 +230,19 @@ def esperado(t: Tablas, settings: Settings) -> dict[str, set[Any]]:
             e.id
             for e in t["ejecuciones"]
             if e.estado == EstadoEjecucion.EN_CURSO
-            or e.avisar_en
+            or e is max(t["ejecuciones"], key=lambda e: e.prevista_en)
             or (e.lote_id and e.lote_id in abiertos)
             or not vieja(e.terminada_en, settings.retencion_ejecuciones_dias)
         },
         "logs_actividad": {x.id for x in t["logs_actividad"] if not vieja(x.creado_en, settings.retencion_logs_dias)},
+        "pasado": {x.id for x in t["pasado"] if not vieja(x.guardado_en, settings.retencion_pasado_dias)},
         "tokens_revocados": {x.jti for x in t["tokens_revocados"] if not vieja(x.expira_en, 1)},
     }
 
 
 def presente(t: Tablas) -> dict[str, set[Any]]:
     return {
-        **{nombre: {x.id for x in t[nombre]} for nombre in ("consultas", "lotes", "ejecuciones", "logs_actividad")},
+        **{nombre: {x.id for x in t[nombre]} for nombre in CON_ID},
         **{nombre: {(x.consulta_id, x.tramo) for x in t[nombre]} for nombre in ("series", "respuestas")},
         "datos_clima": {d.consulta_id for d in t["datos_clima"]},
         "tokens_revocados": {x.jti for x in t["tokens_revocados"]},

@@ -44,7 +44,6 @@ INSERT INTO pasado (huella, hoja, parte, proveedor, fuente, datos, guardado_en)
 SELECT MD5(id), creada_en, '', 'openmeteo', '{}', 'x', creada_en FROM consultas
 """
 DEMAS = (
-    "UPDATE consultas SET completada_en = creada_en + INTERVAL 5 SECOND WHERE estado IN ('completada', 'error')",
     "INSERT INTO series SELECT id, 0, 1, 'x' FROM consultas WHERE tipo_consulta = 'historico' AND id > 100",
     "INSERT INTO respuestas SELECT consulta_id, 'openmeteo', 0, '{}', 'x' FROM series",
     "INSERT INTO lotes (usuario_id, total, creado_en) SELECT usuario_id, 1, creada_en FROM consultas",
