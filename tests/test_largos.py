@@ -53,6 +53,7 @@ def lista(base: str, servidor_redis: Redis, lab: tuple[Flask, str], carpeta: Pat
         "REDIS_URL": servidor_redis.url.removesuffix("/0") + "/3",
         "BCRYPT_ROUNDS": "4",
         "METEOSOURCE_PLAN": "standard",
+        "LIMITE_API": "1000000/minute",
         "OPENMETEO_PRESUPUESTO": "1000000/day",
         **CLAVES,
         **variables(lab[1]),

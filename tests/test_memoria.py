@@ -26,6 +26,7 @@ def lista(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Pa
         "DATABASE_URL": mariadb.crear_base("cg_memoria"),
         "REDIS_URL": servidor_redis.url.removesuffix("/0") + "/4",
         "BCRYPT_ROUNDS": "4",
+        "LIMITE_API": "1000000/minute",
         "OPENMETEO_PRESUPUESTO": "1000000/day",
         **CLAVES,
         **variables(laboratorio),
