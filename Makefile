@@ -21,7 +21,7 @@ test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that the run 
 	sh tests/servidores.sh
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(VENV)/test ## Measure, as ratios within one run: clients waiting, logins, consultas per second; ARGS=--reportes: a million consultas
+bench: $(VENV)/test ## Measure, as ratios within one run: clients waiting, logins, consultas per second; ARGS=--reportes or --limpieza: a million consultas
 	sh tests/servidores.sh
 	$(BIN)/python -m tests.bench $(ARGS)
 

@@ -26,11 +26,14 @@ from api import (
     errores,
     favoritas,
     lotes,
+    metricas,
+    programaciones,
     reportes,
     salud,
     usuarios,
 )
 from api.base import Identificador, Json, api, db, limitador
+from shared import metricas as contadas
 from shared import registro
 from shared.almacen import OPCIONES, abrir
 from shared.cambios import Avisos, Escucha
@@ -66,9 +69,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.register_blueprint(reportes.rutas)
     api.register_blueprint(api_keys.rutas)
     api.register_blueprint(favoritas.rutas)
+    api.register_blueprint(programaciones.rutas)
     api.register_blueprint(usuarios.rutas)
     app.register_blueprint(docs.rutas)
     app.register_blueprint(salud.rutas)
+    app.register_blueprint(metricas.rutas)
     return app
 
 
@@ -137,7 +142,10 @@ def _leer_cuerpo() -> None:
 
 def _terminar(respuesta: Response) -> Response:
     respuesta.headers["X-Request-ID"] = g.get("id_peticion", "")
-    if not request.path.startswith("/health"):
-        ms = round((monotonic() - g.get("empezo", monotonic())) * 1000)
+    duro_s = monotonic() - g.get("empezo", monotonic())
+    que = (request.method, request.url_rule.rule) if request.url_rule else ("otro", "otra")
+    contadas.peticiones.labels(*que, respuesta.status_code).observe(duro_s)
+    if not request.path.startswith(("/health", "/metrics")):
+        ms = round(duro_s * 1000)
         log.info("peticion", metodo=request.method, ruta=request.path, estado=respuesta.status_code, ms=ms)
     return respuesta

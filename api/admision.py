@@ -26,17 +26,23 @@ def admision(que: str) -> Iterator[dict[str, Any]]:
     clave = _clave()
     huella = hashlib.sha256(orjson.dumps([que, request.get_json()], option=orjson.OPT_SORT_KEYS)).hexdigest()
     condiciones = {
-        "max_activas": settings.max_activas,
-        "max_pendientes": settings.max_pendientes,
         "ip": direccion(),
         "clave": clave,
         "huella": huella if clave else None,
     }
     try:
-        yield condiciones
+        with limites(settings) as topes:
+            yield condiciones | topes
     except consultas.ClaveReutilizada as e:
         texto = "Esa Idempotency-Key ya se usó con otro cuerpo. Use una nueva."
         raise Problema(422, texto, {"Idempotency-Key": [texto]}) from e
+
+
+@contextmanager
+def limites(settings: Settings) -> Iterator[dict[str, int]]:
+    """How many consultas may stand unfinished, for the verbs that accept; why they refuse, as an answer."""
+    try:
+        yield {"max_activas": settings.max_activas, "max_pendientes": settings.max_pendientes}
     except consultas.DemasiadasActivas as e:
         texto = f"Tiene {settings.max_activas} consultas sin terminar. Espere a que acaben algunas."
         raise Problema(429, texto, cabeceras={"Retry-After": ACTIVAS_S}) from e

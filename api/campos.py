@@ -170,6 +170,25 @@ class Opciones(fields.List[Any]):
         return elegidas
 
 
+class Lista(fields.List[Any]):
+    """1 to `maximo` elements, called `de` in messages; a longer list is refused before any of them is looked at."""
+
+    default_error_messages = {
+        **COMUNES,
+        "invalid": "Debe ser una lista.",
+        "cuantas": "Envíe entre 1 y {maximo} {de}.",
+    }
+
+    def __init__(self, elemento: fields.Field[Any], *, maximo: int, de: str, **kwargs: Any) -> None:
+        super().__init__(elemento, metadata={"minItems": 1, "maxItems": maximo}, **kwargs)
+        self.maximo, self.de = maximo, de
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and not 1 <= len(value) <= self.maximo:
+            raise self.make_error("cuantas", maximo=self.maximo, de=self.de)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class Instante(fields.DateTime):
     """ISO 8601 in UTC with Z, going out."""
 

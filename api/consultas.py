@@ -7,6 +7,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
+import structlog
 from flask import Response, current_app, request
 from redis.exceptions import RedisError
 
@@ -15,7 +16,7 @@ from api.acceso import usuario_actual
 from api.actividad import anotar
 from api.admision import admision
 from api.base import Rutas, db, paginar, sesion
-from api.documentos import documento, tramos
+from api.documentos import documento, serie_borrada, tramos
 from api.errores import Problema, no_encontrado
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import (
@@ -31,7 +32,7 @@ from api.esquemas.consultas import (
 )
 from api.formatos import FORMATOS
 from api.vistas import datos_clima, enlaces
-from shared import archivo, consultas
+from shared import archivo, consultas, metricas
 from shared.clima import TipoConsulta
 from shared.cola import Timbre, ritmo
 from shared.db import Sesiones
@@ -39,6 +40,8 @@ from shared.modelos import Consulta, Estado
 
 rutas = Rutas("consultas", __name__, url_prefix="/api/consultas", description="Consultas del tiempo")
 rutas.before_request(acceso.exigir_operario)
+
+log = structlog.get_logger()
 
 RETRY_MINIMO_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
 RETRY_MAXIMO_S = 60
@@ -160,11 +163,15 @@ def reintentar(consulta_id: int) -> Respuesta:
 @rutas.response(200, DescargaJson, content_type="application/yaml")
 @rutas.alt_response(304, description=SIN_CAMBIO, headers=da("ETag"))
 @rutas.alt_response(409, description="Aún no está completada; el cuerpo dice su estado.")
+@rutas.alt_response(410, description="Su serie se borró por antigüedad; el cuerpo dice cómo tenerla otra vez.")
 def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
     """La respuesta como fichero json, csv, txt o yaml."""
     consulta = _visible(consulta_id)
     if consulta.estado != Estado.COMPLETADA:
         raise Problema(409, f"La consulta está en estado «{consulta.estado}»; solo se descarga una «completada».")
+    entero = documento(sesion(), consulta)
+    if entero is None:
+        raise serie_borrada(consulta)
     formato = opciones.get("formato", consulta.formato_salida)
     cabeceras = {
         "ETag": f'"{consulta.id}-{consulta.version}-{formato}"',
@@ -174,9 +181,8 @@ def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
     if request.if_none_match.contains_weak(cabeceras["ETag"].strip('"')):
         return Response(status=304, headers=cabeceras)
     tipo, escribir = FORMATOS[formato]
-    entero = documento(sesion(), consulta)
     db.session.remove()  # nothing stays open while the client reads
-    return Response(escribir(entero, tramos(Sesiones(db.engine), consulta.id)), 200, cabeceras, content_type=tipo)
+    return Response(escribir(entero, tramos(Sesiones(db.engine), entero)), 200, cabeceras, content_type=tipo)
 
 
 def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
@@ -191,6 +197,8 @@ def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
         return _sobre(consulta), 200, {"Location": enlaces(consulta)["self"], "Idempotency-Replayed": "true"}
     anotar("crear_consulta", usuario_actual().id, {"consulta_id": consulta.id})
     sesion().commit()
+    metricas.aceptadas.labels(consulta.tipo_consulta).inc()
+    log.info("consulta_aceptada", consulta_id=consulta.id)
     cuerpo, estado, cabeceras = _en_marcha(consulta)
     segundos = _prefiere_esperar()
     if segundos:
@@ -206,7 +214,7 @@ def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
 def _en_marcha(consulta: Consulta) -> Respuesta:
     """Ring, after the commit, so that the worker can see the row; and say where to look."""
     timbre: Timbre = current_app.extensions["timbre"]
-    timbre.tocar(consulta.id, consulta.tipo_consulta)
+    timbre.tocar(consulta.id, consulta.cola)
     return _sobre(consulta), 202, {"Location": enlaces(consulta)["self"], **_retry_after(consulta)}
 
 
@@ -233,7 +241,7 @@ def _retry_after(consulta: Consulta) -> dict[str, str]:
     if consulta.estado.final:
         return {}
     try:
-        por_s = ritmo(current_app.extensions["redis"], consulta.tipo_consulta)
+        por_s = ritmo(current_app.extensions["redis"], consulta.cola)
     except RedisError:
         por_s = 0.0
     delante = archivo.posicion(sesion(), consulta) or 1

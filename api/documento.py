@@ -19,6 +19,7 @@ from werkzeug.routing import Rule
 from api import acceso
 from api.acceso import SIN_TOKEN, SOLO_LECTURA
 from api.base import LECTURA
+from api.documentos import SERIE_BORRADA
 from api.errores import DETALLES, TITULOS
 from api.esquemas.cabeceras import PEDIDAS, da
 from api.esquemas.comunes import ProblemaSalida
@@ -30,6 +31,7 @@ DETALLES_DE = DETALLES | {
     403: SOLO_LECTURA,
     404: "No existe esa consulta, o no es suya.",
     409: "La consulta está en estado «procesando»; solo se descarga una «completada».",
+    410: SERIE_BORRADA.format("/api/consultas/12"),
     422: "Corrija estos campos y vuelva a enviar: ciudad.",
 }
 BIEN = {200: "Bien.", 201: "Creado.", 202: "Aceptado: se hará en segundo plano.", 204: "Hecho, sin nada que devolver."}

@@ -23,6 +23,7 @@ TITULOS = {
     405: "Método no permitido",
     406: "Formato no disponible",
     409: "Conflicto",
+    410: "Borrado por antigüedad",
     413: "Cuerpo demasiado grande",
     414: "Dirección demasiado larga",
     415: "Tipo de contenido no admitido",

@@ -27,6 +27,7 @@ class Documento:
     """What a download says: consulta and datos_clima as the API shows them, and the fields that were asked for.
 
     campos: in the order of Medicion. momento: the columns that date a row of the series; empty for tiempo_real.
+    tramos: how many pieces its series has.
     """
 
     consulta: dict[str, Any]
@@ -34,6 +35,7 @@ class Documento:
     valores: dict[str, Any]
     campos: list[str]
     momento: list[str]
+    tramos: int = 0
 
 
 def en_json(d: Documento, tramos: Tramos) -> Iterator[bytes]:

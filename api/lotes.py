@@ -15,7 +15,7 @@ from api.errores import Problema
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import pedido_de
 from api.esquemas.lotes import DescargaLote, FormatoLote, LoteAceptado, LoteNuevo, LoteSalida
-from shared import lotes
+from shared import lotes, metricas
 from shared.clima import TipoConsulta
 from shared.cola import Timbre
 from shared.db import Sesiones
@@ -26,6 +26,7 @@ rutas.before_request(acceso.exigir_operario)
 
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
 RETRY_S = "2"
+LOTE_BORRADO = "Las consultas de este lote se borraron por antigüedad. Envíe otro lote para pedirlas de nuevo."
 REPETIDO = "El que se creó antes con esa Idempotency-Key."
 
 
@@ -46,6 +47,7 @@ def crear(datos: dict[str, Any]) -> Respuesta:
         return cuerpo, 200, {"Location": cuerpo["enlaces"]["self"], "Idempotency-Replayed": "true"}
     anotar("crear_lote", usuario_actual().id, {"lote_id": lote.id, "total": lote.total})
     sesion().commit()
+    metricas.aceptadas.labels("lote").inc(lote.total)
     timbre: Timbre = current_app.extensions["timbre"]
     timbre.tocar_debidas()
     return cuerpo, 202, {"Location": cuerpo["enlaces"]["self"], "Retry-After": RETRY_S}
@@ -62,6 +64,7 @@ def leer(lote_id: int) -> dict[str, Any]:
         "por_estado": cuentas,
         "progreso": lotes.progreso(sesion(), lote.id),
         "terminado": not _quedan(cuentas),
+        "borradas": lote.total - sum(cuentas.values()),
         "creado_en": lote.creado_en,
     }
 
@@ -71,12 +74,20 @@ def leer(lote_id: int) -> dict[str, Any]:
 @rutas.response(200, {"type": "string"}, content_type="text/csv", headers=da("Content-Disposition"))
 @rutas.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 @rutas.alt_response(409, description="Quedan consultas sin terminar.")
+@rutas.alt_response(410, description="Todas sus consultas se borraron por antigüedad. Si quedan algunas, se descargan.")
 def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
-    """Todo el lote como un CSV, o como un zip con un fichero por consulta y un índice."""
+    """Todo el lote como un CSV, o como un zip con un fichero por consulta y un índice.
+
+    De lo que ya se borró por antigüedad queda una fila sin valores en el CSV, que lo dice en `origen`, y una entrada en
+    `manifiesto.json`, que lo dice en `borrado`.
+    """
     lote = _visible(lote_id)
     cuentas = lotes.por_estado(sesion(), lote.id)
     if quedan := _quedan(cuentas):
         raise Problema(409, f"Quedan {quedan} consultas sin terminar. Espere a que `terminado` sea true.")
+    ids = lotes.ids(sesion(), lote.id)
+    if not ids:
+        raise Problema(410, LOTE_BORRADO)
     formato: FormatoLote = opciones["formato"]
     escribir, tipo = (
         (paquetes.en_csv, "text/csv; charset=utf-8")
@@ -84,10 +95,10 @@ def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
         else (paquetes.en_zip, "application/zip")
     )
     nombre = f'attachment; filename="lote_{lote.id}.{formato}"'
-    ids = lotes.ids(sesion(), lote.id)
     db.session.remove()  # nothing stays open while the client reads
     cabeceras = {"Content-Disposition": nombre, "Cache-Control": "private, no-cache"}
-    return Response(escribir(Sesiones(db.engine), ids), 200, cabeceras, content_type=tipo)
+    faltan = [None] * (lote.total - len(ids))
+    return Response(escribir(Sesiones(db.engine), [*ids, *faltan]), 200, cabeceras, content_type=tipo)
 
 
 def _aceptado(lote: Lote) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.base import sesion
-from shared import archivo, esquema
-from shared.cola import trabajadores
+from shared import archivo, esquema, vigilancia
+from shared.cola import silencio_s, trabajadores
 
 rutas = Blueprint("salud", __name__)
+
+BEAT_CALLADO_S = 60  # it sends something every two seconds
 
 
 @rutas.get("/health")
@@ -23,24 +25,58 @@ def viva() -> ResponseReturnValue:
 
 @rutas.get("/health/ready")
 def lista() -> ResponseReturnValue:
-    """200 when consultas can be accepted and worked on, else 503 with what is missing."""
+    """200 when consultas can be accepted and worked on, else 503 with what is missing.
+
+    avisos: what somebody should look at although consultas are served.
+    """
     partes = {**_base_de_datos(), **_redis()}
     bien = bool(partes["base_de_datos"] and partes["redis"] and partes["migraciones"])
-    return jsonify(estado="ok" if bien else "degradado", **partes), 200 if bien else 503
+    avisos = _avisos(partes) if bien else []
+    return jsonify(estado="ok" if bien else "degradado", avisos=avisos, **partes), 200 if bien else 503
+
+
+def _avisos(partes: dict[str, Any]) -> list[str]:
+    avisos = []
+    if not partes["trabajadores"]:
+        avisos.append("Ningún trabajador da señales: las consultas se aceptan y esperan.")
+    if partes["beat_s"] is None or partes["beat_s"] > BEAT_CALLADO_S:
+        avisos.append("Beat no da señales: nada se repara ni se ejecuta a su hora.")
+    if atrasadas := partes["programaciones"]["atrasadas"]:
+        avisos.append(f"Hay programaciones sin ejecutar a su hora: {atrasadas}.")
+    if malas := sum(partes["programaciones"]["ultimas_24h"][e] for e in ("parcial", "error")):
+        avisos.append(f"Hay ejecuciones de las últimas 24 h que acabaron mal, en todo o en parte: {malas}.")
+    return avisos
 
 
 def _base_de_datos() -> dict[str, Any]:
     try:
-        espera = archivo.espera_mayor_s(sesion())
         al_dia = esquema.al_dia(sesion().connection())
+        espera = archivo.espera_mayor_s(sesion())
+        programadas = _programaciones() if al_dia else None
     except SQLAlchemyError:
-        return {"base_de_datos": False, "migraciones": False, "pendiente_mas_antigua_s": None}
-    return {"base_de_datos": True, "migraciones": al_dia, "pendiente_mas_antigua_s": espera}
+        return {"base_de_datos": False, "migraciones": False, "pendiente_mas_antigua_s": None, "programaciones": None}
+    return {
+        "base_de_datos": True,
+        "migraciones": al_dia,
+        "pendiente_mas_antigua_s": espera,
+        "programaciones": programadas,
+    }
+
+
+def _programaciones() -> dict[str, Any]:
+    v = vigilancia.programaciones(sesion())
+    return {
+        "activas": v.activas,
+        "atrasadas": v.atrasadas,
+        "atraso_s": v.atraso_s,
+        "en_curso": v.en_curso,
+        "ultimas_24h": v.ejecuciones,
+    }
 
 
 def _redis() -> dict[str, Any]:
     cliente: redis.Redis = current_app.extensions["redis"]
     try:
-        return {"redis": True, "trabajadores": trabajadores(cliente)}
+        return {"redis": True, "trabajadores": trabajadores(cliente), "beat_s": silencio_s(cliente)}
     except redis.RedisError:
-        return {"redis": False, "trabajadores": None}
+        return {"redis": False, "trabajadores": None, "beat_s": None}

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-from deploy.base import base_de_datos
-from deploy.claves import generar_secretos, rotar_clave
-from deploy.cuentas import cambiar_clave, crear_admin
-from deploy.laboratorio import comando as laboratorio
-from shared import esquema
-from shared.settings import cargar
-
 DATOS = Path.home() / ".local" / "share" / "climaguru"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+ORDENES = {  # imported when they are called: who only asks for the weather does not wait for SQLAlchemy
+    "cambiar-clave": "deploy.cuentas:cambiar_clave",
+    "cancelar": "deploy.cliente.ordenes:cancelar",
+    "crear-admin": "deploy.cuentas:crear_admin",
+    "entrar": "deploy.cliente.entrada:entrar",
+    "generar-secretos": "deploy.claves:generar_secretos",
+    "historico": "deploy.cliente.ordenes:historico",
+    "laboratorio": "deploy.laboratorio:comando",
+    "limpiar": "deploy.limpieza:limpiar",
+    "reintentar": "deploy.cliente.ordenes:reintentar",
+    "rotar-clave": "deploy.claves:rotar_clave",
+    "salir": "deploy.cliente.entrada:salir",
+    "seguir": "deploy.cliente.ordenes:seguir",
+    "tiempo-real": "deploy.cliente.ordenes:tiempo_real",
+}
+
+
+class Ordenes(click.Group):
+    """The commands of this file, and those of ORDENES."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *ORDENES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ORDENES:
+            return super().get_command(ctx, cmd_name)
+        modulo, _, nombre = ORDENES[cmd_name].partition(":")
+        orden: click.Command = getattr(import_module(modulo), nombre)
+        return orden
+
+
+@click.group(cls=Ordenes, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="climaguru", prog_name="climaguru")
 def main() -> None:
     """ClimaGuru: consultas meteorológicas para operadores.
 
-    Todo ajuste viene del entorno; deploy/env.example los explica uno por uno.
+    Para pedir: entrar, tiempo-real, historico, seguir. Las demás órdenes son para quien lleva una instalación: sus
+    ajustes vienen del entorno, y deploy/env.example los explica uno por uno.
     """
 
 
@@ -74,7 +100,8 @@ def up(puerto: int, host: str, datos: Path, trabajadores: int, laboratorio: bool
 )
 def demo(salida: Path, laboratorio: bool | None) -> None:
     """Muestra el trabajo completo: dos consultas de principio a fin, con sus descargas, y lo para todo."""
-    from deploy.local.demo import Fallo, ejecutar
+    from deploy.cliente import Fallo
+    from deploy.local.demo import ejecutar
 
     try:
         ejecutar(salida, laboratorio)
@@ -91,6 +118,10 @@ def db() -> None:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño."""
+    from deploy.base import base_de_datos
+    from shared import esquema
+    from shared.settings import cargar
+
     with base_de_datos(cargar(), al_dia=False) as sesiones:
         esquema.subir(sesiones.motor, revision)
     click.echo("Esquema al día.")
@@ -101,13 +132,14 @@ def upgrade(revision: str) -> None:
 @click.confirmation_option(prompt="Bajar el esquema puede borrar datos. ¿Seguir?")
 def downgrade(revision: str) -> None:
     """Baja el esquema a REVISION («base» lo borra todo)."""
+    from deploy.base import base_de_datos
+    from shared import esquema
+    from shared.settings import cargar
+
     with base_de_datos(cargar(), al_dia=False) as sesiones:
         esquema.bajar(sesiones.motor, revision)
     click.echo(f"Esquema en {revision}.")
 
-
-for _orden in (crear_admin, cambiar_clave, rotar_clave, generar_secretos, laboratorio):
-    main.add_command(_orden)
 
 if __name__ == "__main__":
     main()

@@ -15,6 +15,8 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http.wsgi import Response
 
+from shared.memoria import contener
+
 bind = "127.0.0.1:8000"
 workers = 2
 worker_class = "gthread"
@@ -43,6 +45,11 @@ PROBLEMAS = {
     431: ("Cabeceras demasiado grandes", "Las cabeceras son más de cien, o alguna pasa de 16 KiB. Envíe menos."),
     500: ("Error interno", "Algo falló de nuestro lado y quedó registrado."),
 }
+
+
+def post_fork(_servidor: object, _proceso: object) -> None:
+    """In each process that answers."""
+    contener()
 
 
 def problema(conexion: socket.socket, estado: int, frase: str, *_: object) -> None:

@@ -49,12 +49,12 @@ def version(s: Session, consulta_id: int) -> tuple[int, bool] | None:
 
 
 def posicion(s: Session, consulta: Consulta) -> int | None:
-    """Its place in the queue of its tipo, 1 being next; None unless pendiente."""
+    """Its place in its queue, 1 being next; None unless pendiente."""
     if consulta.estado != Estado.PENDIENTE:
         return None
     antes = select(func.count()).where(
         Consulta.estado == Estado.PENDIENTE,
-        Consulta.tipo_consulta == consulta.tipo_consulta,
+        Consulta.cola == consulta.cola,
         Consulta.id < consulta.id,
     )
     return s.scalars(antes).one() + 1

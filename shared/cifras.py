@@ -27,6 +27,20 @@ def sumar(total: Cifras, mas: Mapping[str, Mapping[str, float]]) -> None:
             suma[clave] = suma.get(clave, 0) + n
 
 
+def resta(total: Mapping[str, Mapping[str, float]], menos: Mapping[str, Mapping[str, float]]) -> Cifras:
+    """What is left of figures when some of those counted in them are taken out; what comes to nothing is not there."""
+    queda = vacias()
+    for grupo, valores in total.items():
+        quitar = menos.get(grupo, {})
+        queda[grupo] = {clave: resto for clave, n in valores.items() if (resto := n - quitar.get(clave, 0))}
+    return queda
+
+
+def cuantas(cifras: Mapping[str, Mapping[str, float]]) -> int:
+    """Consultas counted in these figures."""
+    return int(sum(cifras["tipo"].values()))
+
+
 def percentil(ms: Mapping[str, float], parte: float) -> int | None:
     """The smallest time that at least `parte` (0–1) of them do not exceed; None if there are none."""
     faltan = ceil(parte * sum(ms.values()))

@@ -245,7 +245,8 @@ class Pedido:
 class Encargo:
     """A consulta in the hands of one worker. turno is its fencing token: a later holder has a higher one.
 
-    lugar is None while the city name still has to be looked up by a provider.
+    lugar is None while the city name still has to be looked up by a provider. creada_en: by the database's clock.
+    programada: a programacion asked, and nobody waits at a screen.
     """
 
     id: int
@@ -253,4 +254,6 @@ class Encargo:
     turno: int
     intentos: int
     pedido: Pedido
+    creada_en: datetime
     parcial: bool = False  # it had been answered in part before
+    programada: bool = False

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.almacen import reloj_s
 from shared.settings import Settings
 
 PROCESAR = "procesar_consulta"
@@ -131,6 +132,17 @@ def anunciar(cliente: Redis, trabajador: str) -> None:
 def trabajadores(cliente: Redis) -> int:
     """How many worker processes are alive. Raises RedisError."""
     return sum(1 for _ in cliente.scan_iter(f"{PREFIJO}trabajador:*", count=1000))
+
+
+def latir(cliente: Redis) -> None:
+    """Beat says that it has just sent something."""
+    cliente.set(f"{PREFIJO}latido", str(reloj_s(cliente)))
+
+
+def silencio_s(cliente: Redis) -> float | None:
+    """Seconds since beat last sent something; None: never, or Redis was emptied. Raises RedisError."""
+    latido: Any = cliente.get(f"{PREFIJO}latido")
+    return None if latido is None else max(0.0, reloj_s(cliente) - float(latido))
 
 
 def anotar_fin(cliente: Redis, cola: str) -> None:

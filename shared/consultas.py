@@ -11,10 +11,11 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from random import uniform
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -37,9 +38,11 @@ SIGUIENTE_TOQUE_S = 10
 ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 45}
 MAX_INTENTOS = {TipoConsulta.TIEMPO_REAL: 3, TipoConsulta.HISTORICO: 5}
 ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 20
-APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
 # how old a consulta may be that is put off: for providers that rest, and for room in our own call budgets
 PACIENCIA_S = {CodigoError.PROVEEDORES_FALLARON: 120, CodigoError.CUOTA_AGOTADA: 900}
+PACIENCIA_PROGRAMADA_S = {CodigoError.PROVEEDORES_FALLARON: 3600, CodigoError.CUOTA_AGOTADA: 26 * 3600}
+APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
+APLAZAR_MAXIMO_S = 600
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
@@ -152,20 +155,20 @@ def avanzar(s: Session, encargo: Encargo, progreso: int) -> bool:
     return _avanzar(s, encargo, progreso=progreso)
 
 
-def tomar_justa(s: Session, tipo: TipoConsulta) -> Encargo | None:
+def tomar_justa(s: Session, cola: TipoConsulta) -> Encargo | None:
     """Claim the oldest due consulta of the user who has the fewest in hand: nobody's five hundred starve one.
 
     A doorbell of historico only says that there is work; who is served is decided here. None: nothing is due.
     """
     en_mano = (
         select(Consulta.usuario_id, func.count().label("cuantas"))
-        .where(Consulta.estado == Estado.PROCESANDO, Consulta.tipo_consulta == tipo)
+        .where(Consulta.estado == Estado.PROCESANDO, Consulta.cola == cola)
         .group_by(Consulta.usuario_id)
         .subquery()
     )
     primeras = (
         select(Consulta.usuario_id, func.min(Consulta.id).label("id"))
-        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.disponible_en <= ahora())
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.disponible_en <= ahora())
         .group_by(Consulta.usuario_id)
         .subquery()
     )
@@ -213,16 +216,17 @@ def registrar_fallo(
     *,
     definitivo: bool,
     fallidas: Iterable[str] = (),
-) -> bool:
+) -> Estado | None:
     """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent.
 
+    Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
     fallidas: the providers that failed; they are kept if it then waits, and ends, with nobody left to ask.
     """
     mia, fuentes = Consulta.turno == encargo.turno, {"fuentes_fallidas": juntos(fallidas)}
     if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
-        return _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes)
+        return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes) else None
     espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
-    return _a_pendiente(s, encargo.id, espera_s, mia, **fuentes)
+    return Estado.PENDIENTE if _a_pendiente(s, encargo.id, espera_s, mia, **fuentes) else None
 
 
 def cancelar(s: Session, consulta_id: int) -> bool:
@@ -248,22 +252,33 @@ def reintentar(s: Session, consulta_id: int) -> bool:
         "disponible_en": ahora(),
         "tocar_en": ahora(PRIMER_TOQUE_S),
     }
-    movida = _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
-        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, Consulta.parcial.is_(True), **cambios
+    en_parte = Consulta.parcial.is_(True)
+    reintentable = or_(Consulta.estado == Estado.ERROR, and_(Consulta.estado == Estado.COMPLETADA, en_parte))
+    suya = select(Consulta.id).where(Consulta.id == consulta_id, reintentable)
+    if s.scalar(suya.with_for_update()) is None:
+        return False
+    resumenes.olvidar(s, consulta_id)
+    return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
+        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, en_parte, **cambios
     )
-    if movida:
-        resumenes.olvidar(s, consulta_id)
-    return movida
 
 
-def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> bool:
-    """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error."""
+def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> Estado | None:
+    """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error.
+
+    Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
+
+    Those of a programacion may wait for the next day's budget, and come back the more seldom the longer they wait.
+    """
     mia = Consulta.turno == encargo.turno
-    joven = Consulta.creada_en > ahora(-PACIENCIA_S[codigo])
-    espera_s = uniform(*APLAZAR_S)
-    return _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1) or _fallar(
-        s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia
-    )
+    paciencia_s, espera_s = PACIENCIA_S[codigo], uniform(*APLAZAR_S)
+    if encargo.programada:
+        edad_s = (datetime.now(UTC) - encargo.creada_en).total_seconds()
+        paciencia_s, espera_s = PACIENCIA_PROGRAMADA_S[codigo], max(espera_s, min(APLAZAR_MAXIMO_S, edad_s / 4))
+    joven = Consulta.creada_en > ahora(-paciencia_s)
+    if _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1):
+        return Estado.PENDIENTE
+    return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia) else None
 
 
 def devolver(s: Session, encargo: Encargo) -> bool:
@@ -274,11 +289,11 @@ def devolver(s: Session, encargo: Encargo) -> bool:
 # --- repairing -------------------------------------------------------------------------------------------
 
 
-def por_tocar(s: Session, tipo: TipoConsulta, limite: int) -> list[int]:
+def por_tocar(s: Session, cola: TipoConsulta, limite: int) -> list[int]:
     """Up to `limite` due pendiente consultas, oldest first; each is claimed for this sweep as it is returned."""
     debidas = (
         select(Consulta.id)
-        .where(Consulta.estado == Estado.PENDIENTE, Consulta.tipo_consulta == tipo, Consulta.tocar_en <= ahora())
+        .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.tocar_en <= ahora())
         .order_by(Consulta.tocar_en)
         .limit(limite)
         .with_for_update(skip_locked=True)

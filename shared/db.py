@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from math import floor, log
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, types
+from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, select, types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -66,6 +66,11 @@ def _ahora_mysql(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(ahora, "sqlite")
 def _ahora_sqlite(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.mas_us / 1_000_000:+.6f} seconds') || '000')"
+
+
+def reloj(s: Session) -> datetime:
+    """The database's clock now."""
+    return s.scalars(select(ahora())).one()
 
 
 class ms_desde(FunctionElement[int]):  # noqa: N801

@@ -8,7 +8,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared.modelos import CiudadFavorita, Usuario
+from shared.modelos import CiudadFavorita
+from shared.usuarios import en_fila
 
 MAXIMO = 100  # per user; a programacion may ask for all of them
 
@@ -33,7 +34,7 @@ def leer(s: Session, favorita_id: int) -> CiudadFavorita | None:
 
 def crear(s: Session, usuario_id: int, *, es_default: bool = False, **campos: Any) -> CiudadFavorita:
     """Raises YaGuardada and Demasiadas; nothing is written then."""
-    _turno(s, usuario_id)
+    en_fila(s, usuario_id)
     cuantas = s.scalars(select(func.count()).where(CiudadFavorita.usuario_id == usuario_id)).one()
     if cuantas >= MAXIMO:
         raise Demasiadas
@@ -50,7 +51,7 @@ def crear(s: Session, usuario_id: int, *, es_default: bool = False, **campos: An
 
 
 def cambiar(s: Session, favorita: CiudadFavorita, **cambios: Any) -> None:
-    _turno(s, favorita.usuario_id)
+    en_fila(s, favorita.usuario_id)
     s.execute(update(CiudadFavorita).where(CiudadFavorita.id == favorita.id).values(**cambios))
     if cambios.get("es_default"):
         _sola(s, favorita)
@@ -59,11 +60,6 @@ def cambiar(s: Session, favorita: CiudadFavorita, **cambios: Any) -> None:
 
 def borrar(s: Session, favorita: CiudadFavorita) -> None:
     s.delete(favorita)
-
-
-def _turno(s: Session, usuario_id: int) -> None:
-    """One change at a time per user, so that two defaults set at once leave one."""
-    s.execute(select(Usuario.id).where(Usuario.id == usuario_id).with_for_update())
 
 
 def _sola(s: Session, favorita: CiudadFavorita) -> None:

@@ -27,6 +27,7 @@ def columnas_de(pedido: Pedido) -> dict[str, Any]:
     lugar, periodo = pedido.lugar, pedido.periodo
     return {
         "tipo_consulta": pedido.tipo,
+        "cola": pedido.tipo,
         "ciudad": pedido.ciudad,
         "latitud": None if lugar is None else Decimal(str(lugar.latitud)),
         "longitud": None if lugar is None else Decimal(str(lugar.longitud)),
@@ -61,7 +62,16 @@ def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
         periodo=periodo,
         max_edad_s=fila["max_edad_s"],
     )
-    return Encargo(fila["id"], fila["usuario_id"], fila["turno"], fila["intentos"], pedido, fila["parcial"])
+    return Encargo(
+        fila["id"],
+        fila["usuario_id"],
+        fila["turno"],
+        fila["intentos"],
+        pedido,
+        fila["creada_en"],
+        parcial=fila["parcial"],
+        programada=fila["programacion_id"] is not None,
+    )
 
 
 def participantes(fuentes: Iterable[Fuente]) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ the threads of a worker ask a provider one after another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from statistics import median
 from time import monotonic, sleep
@@ -29,6 +29,8 @@ FALLOS_PARA_ABRIR = 5  # in a row, over all workers
 ABIERTO_S = 20.0  # then one call may try
 MUESTRAS = 100
 TURNO_S = 45  # a place in flight is given back after this even if its holder died
+# of every budget, and of the places in flight, what is kept for those who wait at a screen
+RESERVA, LUGARES_RESERVADOS = 0.2, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,21 @@ class Limites:
 
     # budgets
 
-    def gastar(self, proveedor: str, costo: int = 1, *, clave_propia: bool = False) -> bool:
+    def gastar(self, proveedor: str, costo: int = 1, *, clave_propia: bool = False, prisa: bool = True) -> bool:
         """Take `costo` calls from every window of the provider's budget; False if one of them has no room.
 
         clave_propia: a user's own key pays, which has a budget of its own unless the provider counts by address.
+        prisa False, for historico and programaciones: RESERVA of each window is left to others.
         """
         presupuesto = self._presupuestos.get(proveedor)
         if presupuesto is None or (clave_propia and not presupuesto.por_direccion):
             return True
         ventanas = self._ventanas[proveedor]
         try:
-            if not all(self._contador.test(v, proveedor, cost=costo) for v in ventanas):
-                return False
+            for v in ventanas:
+                libres = 0 if prisa else int(v.amount * RESERVA)
+                if not self._contador.test(v, proveedor, cost=costo + libres):
+                    return False
             gastadas = [self._contador.hit(v, proveedor, cost=costo) for v in ventanas]
             return all(gastadas)
         except RedisError:
@@ -148,26 +153,40 @@ class Limites:
         return min((self._contador.get_window_stats(v, proveedor).remaining for v in ventanas), default=None)
 
     @contextmanager
-    def en_vuelo(self, proveedor: str, plazo: float) -> Iterator[bool]:
-        """Hold one of the provider's places in flight; yields False if none came free before `plazo` (monotonic)."""
+    def en_vuelo(self, proveedor: str, plazo: float, *, prisa: bool = True) -> Iterator[bool]:
+        """Hold one of the provider's places in flight; yields False if none came free before `plazo` (monotonic).
+
+        prisa False: LUGARES_RESERVADOS of them are left to others, so that a flood of these never stands in line
+        before them.
+        """
         presupuesto = self._presupuestos.get(proveedor)
         if presupuesto is None or presupuesto.a_la_vez is None:
             yield True
             return
+        lugares = {"vuelo": presupuesto.a_la_vez}
+        if not prisa:
+            lugares = {"vuelo_lento": max(1, int(presupuesto.a_la_vez * (1 - LUGARES_RESERVADOS)))} | lugares
+        with ExitStack() as pila:
+            yield all(
+                pila.enter_context(self._lugar(_clave(cola, proveedor), cuantos, plazo))
+                for cola, cuantos in lugares.items()
+            )
+
+    @contextmanager
+    def _lugar(self, clave: str, lugares: int, plazo: float) -> Iterator[bool]:
         ficha = uuid4().hex
         try:
-            dentro = self._entrar(proveedor, ficha, presupuesto.a_la_vez, plazo)
+            dentro = self._entrar(clave, ficha, lugares, plazo)
         except RedisError:
             dentro = True
         try:
             yield dentro
         finally:
             with suppress(RedisError):
-                self._redis.zrem(_clave("vuelo", proveedor), ficha)
+                self._redis.zrem(clave, ficha)
 
-    def _entrar(self, proveedor: str, ficha: str, lugares: int, plazo: float) -> bool:
+    def _entrar(self, clave: str, ficha: str, lugares: int, plazo: float) -> bool:
         """A sorted set of who is in, by when they came; being among the first `lugares` is being in."""
-        clave = _clave("vuelo", proveedor)
         while monotonic() < plazo:
             ahora_s = reloj_s(self._redis)
             with self._redis.pipeline() as tubo:

@@ -8,7 +8,7 @@ from sqlalchemy import case, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared.clima import Pedido
+from shared.clima import Pedido, TipoConsulta
 from shared.consultas import ClaveReutilizada, DemasiadasActivas, Saturada, contar_activas, contar_pendientes
 from shared.db import ahora
 from shared.filas import columnas_de
@@ -48,10 +48,17 @@ def crear(
         if ganador is None:
             raise
         return ganador, True
-    comunes = {"usuario_id": usuario_id, "ip_origen": ip, "lote_id": lote.id}
-    orden = insert(Consulta).values(tocar_en=ahora())
-    s.execute(orden, [comunes | columnas_de(pedido) for pedido in pedidos])
+    _llenar(s, lote, pedidos, ip_origen=ip)
     return lote, False
+
+
+def crear_programado(s: Session, usuario_id: int, pedidos: list[Pedido], programacion_id: int) -> Lote:
+    """The lote of a run of a programacion, under whatever limits the caller has; it queues with the historico."""
+    lote = Lote(usuario_id=usuario_id, total=len(pedidos))
+    s.add(lote)
+    s.flush()
+    _llenar(s, lote, pedidos, programacion_id=programacion_id, cola=TipoConsulta.HISTORICO)
+    return lote
 
 
 def leer(s: Session, lote_id: int) -> Lote | None:
@@ -71,9 +78,15 @@ def por_estado(s: Session, lote_id: int) -> dict[Estado, int]:
 
 
 def progreso(s: Session, lote_id: int) -> int:
-    """0–100: the mean of its consultas, those that ended counting as done."""
+    """0–100: the mean of its consultas, those that ended counting as done; if none is left, all had ended."""
     hecho = case((Consulta.estado.in_((Estado.COMPLETADA, Estado.ERROR)), 100), else_=Consulta.progreso)
-    return int(s.scalar(select(func.avg(hecho)).where(Consulta.lote_id == lote_id)) or 0)
+    media = s.scalar(select(func.avg(hecho)).where(Consulta.lote_id == lote_id))
+    return 100 if media is None else int(media)
+
+
+def _llenar(s: Session, lote: Lote, pedidos: list[Pedido], **comunes: Any) -> None:
+    comunes |= {"usuario_id": lote.usuario_id, "lote_id": lote.id}
+    s.execute(insert(Consulta).values(tocar_en=ahora()), [columnas_de(pedido) | comunes for pedido in pedidos])
 
 
 def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Lote | None:

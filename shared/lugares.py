@@ -86,6 +86,17 @@ def resolver(ciudad: str) -> Lugar | None:
     return indice.lugares[llamados[0]] if llamados else None
 
 
+def ubicar(ciudad: str | None, latitud: float | None = None, longitud: float | None = None) -> Lugar | None:
+    """The place that a name, coordinates or both mean: coordinates decide, and the name is their label.
+
+    None: the name is not in the gazetteer. ValueError off the globe.
+    """
+    if latitud is not None and longitud is not None:
+        latitud, longitud = round(latitud, 8) + 0.0, round(longitud, 8) + 0.0  # -0.0 is 0.0
+        return Lugar(latitud, longitud, nombre=ciudad, zona_horaria=zona_horaria(latitud, longitud))
+    return resolver(ciudad) if ciudad else None
+
+
 def zona_horaria(latitud: float, longitud: float) -> str:
     """IANA name; at sea Etc/GMT±n. ValueError off the globe."""
     from tzfpy import get_tz  # 35 MiB, only where coordinates come without a city

@@ -181,6 +181,8 @@ class Consulta(Base):
     zona_horaria: Mapped[str | None] = mapped_column(String(64))
     lote_id: Mapped[int | None] = mapped_column(Integer, index=True)
     programacion_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    # added: whose workers serve it: those of its tipo, or those of historico if a programacion asked
+    cola: Mapped[TipoConsulta] = mapped_column(_enum(TipoConsulta), server_default="tiempo_real")
     clave_idempotencia: Mapped[str | None] = mapped_column(
         String(100, collation="utf8mb4_bin").with_variant(String(100), "sqlite")
     )
@@ -204,7 +206,7 @@ class Consulta(Base):
         Index("ix_consultas_estado", "estado", "tocar_en"),
         Index("ix_consultas_vencidas", "estado", "vence_en"),
         Index("ix_consultas_lugar", "latitud", "longitud"),
-        Index("ix_consultas_justa", "estado", "tipo_consulta", "usuario_id", "id"),
+        Index("ix_consultas_cola", "estado", "cola", "usuario_id", "id"),
         Index("ix_consultas_activas", "usuario_id", "estado"),
         Index("ix_consultas_usuario_tipo", "usuario_id", "tipo_consulta"),
         Index("ix_consultas_usuario_ciudad", "usuario_id", "ciudad"),
@@ -228,6 +230,75 @@ class Lote(Base):
     creado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
     __table_args__ = (
         UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_lotes_idempotencia"),
+        Base.__table_args__,
+    )
+
+
+class Programacion(Base):
+    """Added. What a user wants asked again and again. lugares: bodies of places; None: the user's favourites.
+
+    proxima_en: the next due time, None while not activa; calculada_en: when that was worked out.
+    """
+
+    __tablename__ = "programaciones"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"), index=True)
+    nombre: Mapped[str] = mapped_column(String(100))
+    cron: Mapped[str] = mapped_column(String(100))
+    zona_horaria: Mapped[str] = mapped_column(String(64))
+    tipo: Mapped[TipoConsulta] = mapped_column(_enum(TipoConsulta))
+    lugares: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    ventana_dias: Mapped[int | None] = mapped_column(Integer)
+    resolucion: Mapped[Resolucion | None] = mapped_column(_enum(Resolucion))
+    parametros: Mapped[list[str]] = mapped_column(JSON)
+    proveedores: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    formato: Mapped[Formato] = mapped_column(_enum(Formato))
+    activa: Mapped[bool] = mapped_column(Boolean)
+    proxima_en: Mapped[datetime | None] = mapped_column(InstanteUtc, index=True)
+    calculada_en: Mapped[datetime] = mapped_column(InstanteUtc, index=True)
+    creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    actualizada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora())
+
+
+class EstadoEjecucion(StrEnum):
+    EN_CURSO = "en_curso"
+    COMPLETADA = "completada"
+    PARCIAL = "parcial"  # some consulta ended in error, or with an answer in part
+    ERROR = "error"  # none was answered, or none could be asked: motivo says why
+
+
+class Aviso(StrEnum):
+    INICIO = "inicio"
+    FIN = "fin"
+
+
+class Ejecucion(Base):
+    """Added. One run of a programacion. The unique due time is what makes it run once.
+
+    saltadas: due times before this one that nobody was there to run. The counts are of when it ended.
+    """
+
+    __tablename__ = "ejecuciones"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programacion_id: Mapped[int] = mapped_column(ForeignKey("programaciones.id", ondelete="CASCADE"))
+    prevista_en: Mapped[datetime] = mapped_column(InstanteUtc)
+    iniciada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    terminada_en: Mapped[datetime | None] = mapped_column(InstanteUtc, index=True)
+    estado: Mapped[EstadoEjecucion] = mapped_column(_enum(EstadoEjecucion))
+    manual: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    saltadas: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    motivo: Mapped[str | None] = mapped_column(String(255))
+    lote_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    total: Mapped[int] = mapped_column(Integer)
+    completadas: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    parciales: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    errores: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    # what the ping URL still has to hear, and when to try next; None: nothing
+    aviso: Mapped[Aviso | None] = mapped_column(_enum(Aviso))
+    avisar_en: Mapped[datetime | None] = mapped_column(InstanteUtc, index=True)
+    __table_args__ = (
+        UniqueConstraint("programacion_id", "prevista_en", name="uq_ejecuciones_prevista"),
+        Index("ix_ejecuciones_estado", "estado", "programacion_id"),
         Base.__table_args__,
     )
 
@@ -256,6 +327,7 @@ class DatosClima(Base):
 class Respuesta(Base):
     """Added. What one provider answered for one `tramo` (piece) of a historico, kept so that a second attempt
     asks only for what is missing. fuente: the Fuente as JSON. datos: its rows, packed by shared/series.py.
+    They go when the consulta is completed, unless it was answered in part.
     """
 
     __tablename__ = "respuestas"
@@ -274,6 +346,25 @@ class Serie(Base):
     tramo: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     filas: Mapped[int] = mapped_column(Integer)
     datos: Mapped[bytes] = mapped_column(GRANDE)
+
+
+class Pasado(Base):
+    """Added. What a provider said of past days, for whoever asks for them next: see shared/pasado.py.
+
+    huella: provider, cell, resolution, fields and key. hoja: the first day of its year (diaria) or month (horaria).
+    parte: who measured. guardado_en: when it was last written, to age it by.
+    """
+
+    __tablename__ = "pasado"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    huella: Mapped[str] = mapped_column(String(32))
+    hoja: Mapped[date] = mapped_column(Date)
+    parte: Mapped[str] = mapped_column(String(16))
+    proveedor: Mapped[str] = mapped_column(String(20))
+    fuente: Mapped[dict[str, Any]] = mapped_column(JSON)
+    datos: Mapped[bytes] = mapped_column(GRANDE)
+    guardado_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), onupdate=ahora(), index=True)
+    __table_args__ = (UniqueConstraint("huella", "hoja", "parte", name="uq_pasado_hoja"), Base.__table_args__)
 
 
 class LogActividad(Base):

@@ -1,15 +1,24 @@
-"""The pieces (tramos) of a historico as they arrive: what each provider answered, and what they say together."""
+"""The pieces (tramos) of a historico as they arrive: what each provider answered, and what they say together.
+
+What providers answered is kept until the consulta is completed whole: only an error, or an answer in part, can be asked
+again (consultas.reintentar), and only for what is missing.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from shared.clima import Encargo, Periodo
+from shared.clima import Encargo, Periodo, Resolucion
 from shared.modelos import Respuesta, Serie
 from shared.series import Fila, empacar
+
+DESDE = 700_000  # days before this ordinal (1917) are nobody's history; so that a number has room in an INT
+ANCHO = 10_000  # more days than a consulta may ask for
 
 
 def guardar_respuesta(s: Session, encargo: Encargo, tramo: Periodo, fuente: dict[str, Any], filas: list[Fila]) -> None:
@@ -38,6 +47,11 @@ def guardar_series(s: Session, encargo: Encargo, paquetes: list[tuple[int, bytes
     s.execute(insert(Serie), valores)
 
 
+def cuantos_tramos(s: Session, consulta_id: int) -> int:
+    """Stored pieces. A historico that was completed has one at least, until retention deletes them."""
+    return s.scalars(select(func.count()).where(Serie.consulta_id == consulta_id)).one()
+
+
 def tramo(s: Session, consulta_id: int, desde: int) -> tuple[int, bytes] | None:
     """The first stored piece numbered `desde` or higher: its number and packed rows."""
     orden = select(Serie.tramo, Serie.datos).where(Serie.consulta_id == consulta_id, Serie.tramo >= desde)
@@ -45,13 +59,29 @@ def tramo(s: Session, consulta_id: int, desde: int) -> tuple[int, bytes] | None:
     return (fila.tramo, fila.datos) if fila else None
 
 
-def respuestas(s: Session, consulta_id: int, tramo: Periodo) -> dict[str, tuple[dict[str, Any], bytes]]:
-    """What the providers answered for one piece, by provider: the Fuente as JSON, and packed rows."""
-    orden = select(Respuesta.proveedor, Respuesta.fuente, Respuesta.datos)
-    filas = s.execute(orden.where(Respuesta.consulta_id == consulta_id, Respuesta.tramo == _numero(tramo)))
-    return {fila.proveedor: (fila.fuente, fila.datos) for fila in filas}
+def hechos(s: Session, consulta_id: int, resolucion: Resolucion) -> dict[str, list[Periodo]]:
+    """The pieces that are there, by provider."""
+    orden = select(Respuesta.proveedor, Respuesta.tramo).where(Respuesta.consulta_id == consulta_id)
+    por_proveedor: dict[str, list[Periodo]] = defaultdict(list)
+    for proveedor, numero in s.execute(orden.order_by(Respuesta.proveedor, Respuesta.tramo)):
+        inicio = date.fromordinal(DESDE + numero // ANCHO)
+        por_proveedor[proveedor].append(Periodo(inicio, inicio + timedelta(numero % ANCHO - 1), resolucion))
+    return dict(por_proveedor)
+
+
+def partes(s: Session, consulta_id: int, ventana: Periodo) -> list[tuple[dict[str, Any], bytes]]:
+    """The pieces that have days of this one, however they were cut: the Fuente as JSON, and packed rows."""
+    inicio, dias = Respuesta.tramo // ANCHO, Respuesta.tramo % ANCHO
+    toca = (inicio <= ventana.fin.toordinal() - DESDE, inicio + dias > ventana.inicio.toordinal() - DESDE)
+    orden = select(Respuesta.fuente, Respuesta.datos).where(Respuesta.consulta_id == consulta_id, *toca)
+    return [(fila.fuente, fila.datos) for fila in s.execute(orden.order_by(Respuesta.proveedor, Respuesta.tramo))]
+
+
+def olvidar(s: Session, encargo: Encargo) -> None:
+    """Drop the pieces of a consulta that was answered whole: nobody can ask for the rest of it."""
+    s.execute(delete(Respuesta).where(Respuesta.consulta_id == encargo.id))
 
 
 def _numero(tramo: Periodo) -> int:
-    """A piece is known by its days, so that pieces cut in another way are asked for again and never mixed up."""
-    return tramo.inicio.toordinal() * 1000 + tramo.dias
+    """A piece is known by its days."""
+    return (tramo.inicio.toordinal() - DESDE) * ANCHO + tramo.dias

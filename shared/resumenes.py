@@ -33,7 +33,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.calendario import UN_DIA, dias, medianoche, mes_siguiente
-from shared.cifras import Cifras, sumar, vacias
+from shared.cifras import Cifras, cuantas, resta, sumar, vacias
 from shared.conteo import TODOS, Tramo, contar_por_usuario
 from shared.db import ahora
 from shared.modelos import Consulta, Estado, Resumen
@@ -68,12 +68,51 @@ def resumir(s: Session) -> bool:
 
 
 def olvidar(s: Session, consulta_id: int) -> None:
-    """Undo the summaries that count this consulta; beat makes them again. Call after its row was moved."""
+    """Undo the summaries that count this consulta; beat makes them again. Its row must be locked and not yet moved.
+
+    Those of its day that were deleted since (shared/limpieza.py) cannot be counted again: they stay in a summary that
+    begins anew.
+    """
     orden = select(Consulta.usuario_id, Consulta.creada_en).where(Consulta.id == consulta_id)
     usuario_id, creada_en = s.execute(orden).one()
     dia = creada_en.date()
-    suyos = (Resumen.usuario_id.in_((TODOS, usuario_id)), Resumen.dia.in_((dia, dia.replace(day=1))))
+    del_dia = select(Resumen.hasta, Resumen.datos).where(*_de_todos(dia), Resumen.hasta > creada_en)
+    if resumen := s.execute(del_dia.with_for_update()).one_or_none():
+        tramo = (medianoche(dia), resumen.hasta)
+        quedan = s.scalars(select(func.count()).where(*_creada_entre(*tramo))).one()
+        if cuantas(resumen.datos) == quedan:
+            s.execute(delete(Resumen).where(Resumen.usuario_id.in_((TODOS, usuario_id)), *_diario(dia)))
+        else:
+            _dejar_lo_borrado(s, dia, contar_por_usuario(s, tramo))
+    suyos = (Resumen.usuario_id.in_((TODOS, usuario_id)), Resumen.dia == dia.replace(day=1), Resumen.mensual)
     s.execute(delete(Resumen).where(*suyos, Resumen.hasta > creada_en))
+
+
+def contadas_hasta(s: Session, dias: set[date], *, sujetas: bool) -> dict[date, datetime]:
+    """Until when each of these days is counted; days without a summary are not there.
+
+    sujetas: held so until the commit, less those that somebody is changing. Who deletes consultas asks it with their
+    rows locked.
+    """
+    orden = select(Resumen.dia, Resumen.hasta).where(Resumen.usuario_id == TODOS, ~Resumen.mensual)
+    orden = orden.where(Resumen.dia.in_(dias))
+    return dict(s.execute(orden.with_for_update(read=True, skip_locked=True) if sujetas else orden).all())
+
+
+def _dejar_lo_borrado(s: Session, dia: date, vivas: dict[int, Cifras]) -> None:
+    """Take what is there to be counted again out of the summaries of a day, which then counts from its beginning."""
+    orden = select(Resumen.usuario_id, Resumen.datos).where(*_diario(dia))
+    borradas = {u: resta(datos, vivas.get(u, {})) for u, datos in s.execute(orden)}
+    s.execute(delete(Resumen).where(*_diario(dia)))
+    _guardar(s, dia, medianoche(dia), {u: c for u, c in borradas.items() if u == TODOS or cuantas(c)}, mensual=False)
+
+
+def _diario(dia: date) -> tuple[ColumnElement[bool], ...]:
+    return Resumen.dia == dia, ~Resumen.mensual
+
+
+def _de_todos(dia: date) -> tuple[ColumnElement[bool], ...]:
+    return Resumen.usuario_id == TODOS, *_diario(dia)
 
 
 def anadir(s: Session, dia: date, tramo: Tramo, *, primero: bool) -> bool:

@@ -10,13 +10,14 @@ import re
 from base64 import urlsafe_b64decode
 from functools import cached_property
 from typing import Annotated, Literal, NoReturn
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRETOS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY")
 LARGO_MINIMO = 32  # bytes; RFC 7518 section 3.2 for HS256
+DIAS_MAXIMOS = 36_500
 ORIGEN = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?")
 PALABRAS_DE_EJEMPLO = ("change", "cambi", "example", "ejemplo", "default", "secret", "password", "clave")
 
@@ -71,6 +72,17 @@ class Settings(BaseSettings):
     limite_api: str = "1200/minute"
     max_activas: int = Field(200, ge=1)
     max_pendientes: int = Field(20_000, ge=1)
+    avisos_url: SecretStr = Vacio
+    avisos_hosts: Annotated[list[str], NoDecode] = ["hc-ping.com"]
+
+    # days; 0: never. By default nothing that somebody can see is deleted: a full disk can be repaired
+    retencion_consultas_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_series_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_respuestas_dias: int = Field(30, ge=0, le=DIAS_MAXIMOS)
+    retencion_lotes_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_ejecuciones_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_pasado_dias: int = Field(365, ge=0, le=DIAS_MAXIMOS)
+    retencion_logs_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
 
     openweather_api_key: SecretStr = Vacio
     meteoblue_api_key: SecretStr = Vacio
@@ -90,6 +102,8 @@ class Settings(BaseSettings):
     siata_url: Url = "https://siata.gov.co"
     siata_ca_bundle: str = ""
 
+    prometheus_multiproc_dir: str = ""
+
     plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
     plazo_tramo_s: float = Field(35, gt=0, le=40)
     espera_conexion_s: float = Field(4, gt=0)
@@ -97,10 +111,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _lista_de_origenes(cls, datos: dict[str, object]) -> dict[str, object]:
-        origenes = datos.get("cors_origins")
-        if isinstance(origenes, str):
-            datos["cors_origins"] = [o.strip() for o in origenes.split(",") if o.strip()]
+    def _listas(cls, datos: dict[str, object]) -> dict[str, object]:
+        for nombre in ("cors_origins", "avisos_hosts"):
+            if isinstance(valor := datos.get(nombre), str):
+                datos[nombre] = [parte.strip() for parte in valor.split(",") if parte.strip()]
         return datos
 
     @cached_property
@@ -152,6 +166,10 @@ class Settings(BaseSettings):
             faltas.append("DATABASE_URL falta: defínala (mysql://usuario:clave@servidor/base) o use DB_HOST, DB_USER…")
         if not self.redis_url.get_secret_value():
             faltas.append("REDIS_URL falta: defínala, por ejemplo redis://127.0.0.1:6379/0.")
+        if aviso := self.avisos_url.get_secret_value():
+            partes = urlsplit(aviso)
+            if partes.scheme not in ("http", "https") or partes.hostname not in self.avisos_hosts:
+                faltas.append("AVISOS_URL no es https:// de un servidor de AVISOS_HOSTS: corrija una o la otra.")
         if self.flask_env == "production" and self.url_base_de_datos.startswith("sqlite"):
             faltas.append("DATABASE_URL apunta a SQLite, que no sirve en producción: use MySQL o MariaDB.")
         return faltas

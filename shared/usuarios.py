@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import bcrypt
-from sqlalchemy import Select, delete, exists, or_, select, update
+from sqlalchemy import Select, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -114,6 +114,11 @@ def seleccionar(q: str | None = None, rol: Rol | None = None, activo: bool | Non
     return orden
 
 
+def en_fila(s: Session, usuario_id: int) -> None:
+    """Until the commit, nobody else changes what is counted per user: limits hold, and one default stays one."""
+    s.execute(select(Usuario.id).where(Usuario.id == usuario_id).with_for_update())
+
+
 def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
     """Set rol, activo, nombre_completo or email. A deactivated user's tokens die.
 
@@ -161,8 +166,7 @@ def epoca(usuario: Usuario) -> str:
 
 
 def revocar(s: Session, jti: str, expira_en: datetime) -> None:
-    """Idempotent. Also forgets revocations whose tokens have expired by themselves."""
-    s.execute(delete(TokenRevocado).where(TokenRevocado.expira_en < ahora()))
+    """Idempotent. shared/limpieza.py forgets it once the token has expired by itself."""
     s.merge(TokenRevocado(jti=jti, expira_en=expira_en))
 
 

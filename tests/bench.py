@@ -4,7 +4,10 @@
 2. Passwords (bench_claves.py): what clients that log in without pause cost the others.
 3. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
 
-With ARGS=--reportes, instead: reports and lists at a million consultas (tests/bench_reportes.py).
+Instead, with ARGS=--reportes: reports and lists at a million consultas (tests/bench_reportes.py);
+--programaciones: many batches due at once (tests/bench_programaciones.py); --memoria: memory at the longest historicos
+and the largest downloads, and bytes stored (tests/bench_memoria.py); --limpieza: what deleting a tenth of a million
+consultas costs those who work meanwhile (tests/bench_limpieza.py).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.laboratorio.cli import variables
-from tests import bench_claves, bench_reportes
+from tests import bench_claves, bench_limpieza, bench_memoria, bench_programaciones, bench_reportes
 from tests.frente import Api, con_esquema
 from tests.pila import Persona, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
@@ -47,6 +50,12 @@ def main() -> None:
             redis.arrancar()
             if "--reportes" in sys.argv:
                 bench_reportes.medir(mariadb, redis)
+            elif "--programaciones" in sys.argv:
+                bench_programaciones.medir(consola, _sub(carpeta, "pila"), mariadb, redis)
+            elif "--memoria" in sys.argv:
+                bench_memoria.medir(_sub(carpeta, "p"), mariadb, redis)
+            elif "--limpieza" in sys.argv:
+                bench_limpieza.medir(mariadb)
             else:
                 _esperas(carpeta, mariadb, redis)
                 bench_claves.medir(consola, _sub(carpeta, "claves"), mariadb, redis)

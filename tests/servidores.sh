@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make sure what the tests start is installed: MariaDB, Redis, nginx and Chromium, from Debian packages where apt is.
+# Make sure what the tests start is installed: MariaDB, Redis, nginx and Chromium, from Debian packages where apt is;
+# and what the files of deploy/ need or are checked with: mariadb-dump, age, zstd, shellcheck, systemd-analyze.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 
@@ -7,6 +8,13 @@ faltan=""
 command -v mariadbd >/dev/null 2>&1 && command -v mariadb-install-db >/dev/null 2>&1 || faltan="$faltan mariadb-server-core mariadb-client-core"
 command -v redis-server >/dev/null 2>&1 || faltan="$faltan redis-server"
 command -v nginx >/dev/null 2>&1 || faltan="$faltan nginx-light"
+command -v mariadb-dump >/dev/null 2>&1 || faltan="$faltan mariadb-client"
+for programa in age zstd shellcheck; do
+    command -v "$programa" >/dev/null 2>&1 || faltan="$faltan $programa"
+done
+if [ "$(uname)" = Linux ] && command -v apt-get >/dev/null 2>&1; then
+    command -v systemd-analyze >/dev/null 2>&1 || faltan="$faltan systemd"
+fi
 navegador=no
 for nombre in chromium-headless-shell chromium chromium-browser google-chrome; do
     command -v "$nombre" >/dev/null 2>&1 && navegador=si

@@ -24,12 +24,13 @@ FROM seq_1_to_{usuarios}
 # Evenly over DIAS days that end now. One in ten is historico, one in thirteen failed; the last twenty wait.
 _CONSULTAS = """
 INSERT INTO consultas (id, usuario_id, tipo_consulta, ciudad, parametros_solicitados, estado, tiempo_respuesta_ms,
-  creada_en, disponible_en, fuentes_usadas, fuentes_fallidas, progreso)
+  creada_en, completada_en, disponible_en, fuentes_usadas, fuentes_fallidas, progreso)
 SELECT seq, 1 + CRC32(seq) MOD {usuarios}, IF(seq MOD 10 = 0, 'historico', 'tiempo_real'),
   ELT(1 + CRC32(seq * 3) MOD 40, {ciudades}), '["temperatura"]',
   IF(seq > {n} - 20, 'pendiente', IF(seq MOD 13 = 0, 'error', 'completada')),
   IF(seq > {n} - 20, NULL, FLOOR(EXP(5 + 3 * RAND(seq) + 2 * RAND(seq + 7)))),
-  @ahora - INTERVAL (({n} - seq) * {dias} * 86400 / {n}) SECOND, @ahora,
+  @ahora - INTERVAL (({n} - seq) * {dias} * 86400 / {n}) SECOND,
+  IF(seq > {n} - 20, NULL, @ahora - INTERVAL (({n} - seq) * {dias} * 86400 / {n} - 5) SECOND), @ahora,
   IF(seq > {n} - 20 OR seq MOD 13 = 0, NULL, ELT(1 + CRC32(seq * 5) MOD 5, {usadas})),
   IF(seq MOD 13 = 0, 'openmeteo,openweather', ELT(1 + CRC32(seq * 9) MOD 8, 'ideam', 'siata')), 100
 FROM seq_{a}_to_{b}

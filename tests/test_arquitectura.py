@@ -23,6 +23,7 @@ PUBLICAS = {
     "auth.login",
     "salud.viva",
     "salud.lista",
+    "metricas.metricas",
     "api-docs.openapi_json",
     "docs.pagina",
     "docs.pieza",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
+from redis.exceptions import RedisError
 
 from shared import registro
-from shared.cola import crear_celery
+from shared.almacen import abrir
+from shared.cola import crear_celery, latir
+from shared.memoria import contener
 from shared.settings import cargar
 from worker.agenda import AGENDA
 from worker.presencia import Presencia
@@ -19,6 +23,22 @@ app.set_current()
 Presencia.url_redis = settings.url_redis  # not in app.conf, which Flower shows to whoever asks
 app.conf.update(include=["worker.tareas"], beat_schedule=AGENDA)
 app.steps["worker"].add(Presencia)
+
+
+@signals.beat_init.connect
+def _latir(**_: Any) -> None:
+    """What beat sends is its sign of life: one that ticks and cannot send does not count."""
+    cliente = abrir(settings)
+
+    @signals.after_task_publish.connect(weak=False)
+    def _enviado(**_: Any) -> None:
+        with suppress(RedisError):
+            latir(cliente)
+
+
+@signals.worker_init.connect
+def _memoria(**_: Any) -> None:
+    contener()
 
 
 @signals.setup_logging.connect

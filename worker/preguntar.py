@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,15 +18,16 @@ from shared.limites import Limites
 from shared.settings import Settings
 from worker.claves import Claves
 from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave_de
+from worker.cuentas import VACIA
 from worker.proveedores import crear_proveedores
 from worker.proveedores.cliente import Clave, Cliente, Lectura, Peticion
 from worker.proveedores.http import Causa, ErrorProveedor, Esperas, Http, Omitida, crear_sesion
+from worker.tramos import asentado
 
 log = structlog.get_logger()
 
 TARDE = "no respondió a tiempo"
 INCOMPRENSIBLE = "respondió algo que no se entiende"
-VACIA = "no reportó ningún dato"
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
 SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
@@ -37,7 +38,7 @@ LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
 class Pregunta:
     """What is asked of every provider. periodo None: now. plazo: a time.monotonic() value for all of them.
 
-    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S.
+    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S. programada: nobody waits at a screen.
     """
 
     usuario_id: int
@@ -46,6 +47,11 @@ class Pregunta:
     plazo: float
     periodo: Periodo | None = None
     max_edad_s: float | None = None
+    programada: bool = False
+
+    @property
+    def prisa(self) -> bool:
+        return self.periodo is None and not self.programada
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +82,14 @@ class Preguntador:
         """The providers to ask: those the user named, or all."""
         return list(self.proveedores) if pedidos is None else [p for p in pedidos if p in self.proveedores]
 
-    def preguntar(self, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
-        """Yield each provider's Contestacion as it comes; at the deadline those still missing are fallida."""
+    def preguntar(self, preguntas: Mapping[str, Pregunta]) -> Iterator[Contestacion]:
+        """Yield each provider's Contestacion as it comes; at the last deadline those still missing are fallida."""
         pendientes: dict[Future[Contestacion], str] = {
-            self._hilos.submit(self._una, nombre, pregunta): nombre for nombre in nombres
+            self._hilos.submit(self._una, nombre, pregunta): nombre for nombre, pregunta in preguntas.items()
         }
+        plazo = max((p.plazo for p in preguntas.values()), default=0.0)
         try:
-            for futuro in as_completed(list(pendientes), timeout=max(0.0, pregunta.plazo - monotonic())):
+            for futuro in as_completed(list(pendientes), timeout=max(0.0, plazo - monotonic())):
                 pendientes.pop(futuro)
                 yield futuro.result()
         except TimeoutError:
@@ -90,14 +97,21 @@ class Preguntador:
                 futuro.cancel()
                 yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE))
 
-    def http(self, nombre: str, plazo: float, clave: Clave | None = None) -> Http:
+    def clave(self, nombre: str, usuario_id: int) -> Clave | None:
+        """Whose key pays; None: it needs none. Raises Omitida if it needs one, and there is none that can be read."""
+        clave = self._claves.de(usuario_id, nombre)
+        if clave is None and self.proveedores[nombre].necesita_clave:
+            raise Omitida(SIN_CLAVE)
+        return clave
+
+    def http(self, nombre: str, plazo: float, clave: Clave | None = None, *, prisa: bool = True) -> Http:
         """HTTP for one provider, within its budget, its places in flight and the quota of the key."""
 
         @contextmanager
         def permiso(costo: int) -> Iterator[None]:
             propia = clave is not None and clave.id is not None
-            with self._limites.en_vuelo(nombre, plazo) as dentro:
-                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia):
+            with self._limites.en_vuelo(nombre, plazo, prisa=prisa) as dentro:
+                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia, prisa=prisa):
                     raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
@@ -115,24 +129,27 @@ class Preguntador:
         except ErrorProveedor as e:
             return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
         lectura = compartida.lectura
-        if all(m.vacia for m in lectura.mediciones):
+        if all(m.vacia for m in lectura.mediciones) and not self._nada_que_decir(nombre, pregunta, compartida):
             return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, VACIA, _ms(empezo), compartida))
         return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, _ms(empezo), compartida), lectura)
 
     def _compartida(self, nombre: str, pregunta: Pregunta) -> Compartida:
         """Raises ErrorProveedor and Omitida."""
-        clave = self._claves.de(pregunta.usuario_id, nombre)
-        if clave is None and self.proveedores[nombre].necesita_clave:
-            raise Omitida(SIN_CLAVE)
+        clave = self.clave(nombre, pregunta.usuario_id)
         cual = clave_de(nombre, pregunta.lugar, pregunta.periodo, pregunta.campos, clave)
         edad_s = EDAD_POR_DEFECTO_S if pregunta.max_edad_s is None else pregunta.max_edad_s
         return self._compartidor.obtener(cual, edad_s, pregunta.plazo, lambda: self._llamar(nombre, pregunta, clave))
+
+    def _nada_que_decir(self, nombre: str, pregunta: Pregunta, c: Compartida) -> bool:
+        """Are these past days settled? Then there is nothing to say of them, and asking again would not help."""
+        fin = pregunta.periodo.fin if pregunta.periodo else None
+        return fin is not None and asentado(self.proveedores[nombre], fin, c.consultado_en.date())
 
     def _llamar(self, nombre: str, pregunta: Pregunta, clave: Clave | None) -> tuple[Lectura, bool]:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
         if not self._limites.permite(nombre):
             raise Omitida(CIRCUITO, Causa.CIRCUITO)
-        http = self.http(nombre, pregunta.plazo, clave)
+        http = self.http(nombre, pregunta.plazo, clave, prisa=pregunta.prisa)
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
         cliente = self.proveedores[nombre]
         try:

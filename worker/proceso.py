@@ -13,14 +13,14 @@ from typing import Any
 
 import structlog
 
-from shared import archivo, consultas
+from shared import archivo, consultas, metricas
 from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
 from shared.cola import anotar_fin
 from shared.db import Sesiones, crear_motor
 from shared.lugares import zona_horaria
-from shared.modelos import CodigoError
+from shared.modelos import CodigoError, Estado
 from shared.settings import Settings
 from worker.combinar import TERRENO, a_la_altura, combinar
 from worker.historico import Historico
@@ -45,33 +45,43 @@ class Proceso:
         Avisos(self._redis).vigilar(self.sesiones.fabrica)
         self.preguntador = Preguntador(settings, self.sesiones, proveedores)
         self._geocodificador = OpenMeteo(settings)
-        self._historico = Historico(self.sesiones, self.preguntador, settings.plazo_tramo_s)
+        self._historico = Historico(settings, self.sesiones, self.preguntador)
 
     def procesar(self, consulta_id: int) -> None:
         """Work on this consulta, if it still waits."""
-        self._atender(self.sesiones.hacer(lambda s: consultas.tomar(s, consulta_id)))
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar(s, consulta_id)), TipoConsulta.TIEMPO_REAL)
 
     def procesar_justa(self) -> None:
-        """Work on the historico whose turn it is."""
-        self._atender(self.sesiones.hacer(lambda s: consultas.tomar_justa(s, TipoConsulta.HISTORICO)))
+        """Work on the consulta whose turn it is in the queue of historico."""
+        cola = TipoConsulta.HISTORICO
+        self._atender(self.sesiones.hacer(lambda s: consultas.tomar_justa(s, cola)), cola)
 
     def parar(self) -> None:
         """The process is about to end: long work is handed back at its next step."""
         self._historico.parar()
 
-    def _atender(self, encargo: Encargo | None) -> None:
+    def _atender(self, encargo: Encargo | None, cola: TipoConsulta) -> None:
         if encargo is None:  # cancelled, finished, or another worker was first
             return
+        if encargo.intentos == 1:
+            metricas.esperas.labels(cola).observe(_desde_que_llego_s(encargo))
         with structlog.contextvars.bound_contextvars(consulta_id=encargo.id, intento=encargo.intentos):
-            try:
-                self._trabajar(encargo)
-                anotar_fin(self._redis, encargo.pedido.tipo)
-            except Abandonada:
-                log.info("consulta_abandonada")
-            except Aplazada as e:
-                self._aplazar(encargo, e)
-            except Fracaso as e:
-                self._registrar(encargo, e)
+            fin = self._hasta_su_fin(encargo, cola)
+        metricas.duraciones.labels(encargo.pedido.tipo, fin).observe(_desde_que_llego_s(encargo))
+
+    def _hasta_su_fin(self, encargo: Encargo, cola: TipoConsulta) -> str:
+        """completada, error, or, where it goes on, reintento, aplazada or abandonada."""
+        try:
+            self._trabajar(encargo)
+            anotar_fin(self._redis, cola)
+        except Abandonada:
+            log.info("consulta_abandonada")
+            return "abandonada"
+        except Aplazada as e:
+            return self._aplazar(encargo, e)
+        except Fracaso as e:
+            return self._registrar(encargo, e)
+        return "completada"
 
     def _trabajar(self, encargo: Encargo) -> None:
         lugar = encargo.pedido.lugar or self._ubicar(encargo)
@@ -92,6 +102,7 @@ class Proceso:
             campos=frozenset(campos),
             plazo=monotonic() + self._plazo_s,
             max_edad_s=encargo.pedido.max_edad_s,
+            programada=encargo.programada,
         )
         ya = {c.fuente.proveedor for c in previas}
         nombres = [p for p in self.preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
@@ -108,7 +119,7 @@ class Proceso:
     def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
         """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
         ultimo = monotonic()
-        for n, contestacion in enumerate(self.preguntador.preguntar(pregunta, nombres), 1):
+        for n, contestacion in enumerate(self.preguntador.preguntar(dict.fromkeys(nombres, pregunta)), 1):
             yield contestacion
             if n < len(nombres) and monotonic() - ultimo > AVANCE_S:
                 ultimo = monotonic()
@@ -134,17 +145,31 @@ class Proceso:
             raise Abandonada
         return lugar
 
-    def _aplazar(self, encargo: Encargo, e: Aplazada) -> None:
-        self.sesiones.hacer(lambda s: consultas.aplazar(s, encargo, e.codigo, e.mensaje))
-        log.info("consulta_aplazada", codigo=e.codigo)
+    def _aplazar(self, encargo: Encargo, e: Aplazada) -> str:
+        estado = self.sesiones.hacer(lambda s: consultas.aplazar(s, encargo, e.codigo, e.mensaje))
+        log.info("consulta_aplazada", codigo=e.codigo, estado=estado)
+        return _contado(encargo, estado, e.codigo, "aplazada")
 
-    def _registrar(self, encargo: Encargo, e: Fracaso) -> None:
-        self.sesiones.hacer(
+    def _registrar(self, encargo: Encargo, e: Fracaso) -> str:
+        estado = self.sesiones.hacer(
             lambda s: consultas.registrar_fallo(
                 s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo, fallidas=e.fallidas
             )
         )
-        log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, definitivo=e.definitivo)
+        log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, estado=estado)
+        return _contado(encargo, estado, e.codigo, "reintento")
+
+
+def _contado(encargo: Encargo, estado: Estado | None, codigo: CodigoError, si_sigue: str) -> str:
+    if estado == Estado.ERROR:
+        metricas.errores.labels(encargo.pedido.tipo, codigo).inc()
+        return "error"
+    return si_sigue if estado else "abandonada"
+
+
+def _desde_que_llego_s(encargo: Encargo) -> float:
+    """Since it was accepted; by this machine's clock, so only to be counted."""
+    return max(0.0, (datetime.now(UTC) - encargo.creada_en).total_seconds())
 
 
 def de_fuente(fuente: Fuente) -> Contestacion:

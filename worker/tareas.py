@@ -8,19 +8,24 @@ from typing import Any
 import structlog
 from celery import signals
 
-from shared import api_keys, consultas, resumenes
+from shared import api_keys, consultas, limpieza, metricas, resumenes
 from shared.clima import TipoConsulta
 from shared.cola import PROBAR, PROCESAR, Timbre
 from worker.app import app, settings
+from worker.avisos import Avisador
 from worker.proceso import Proceso
+from worker.programador import Programador
 from worker.pruebas import Probador
 
 log = structlog.get_logger()
 
 RESUMIR_S = 20  # of the 300 between two beats
+LIMPIAR_S = 20  # of the 600
 
 proceso = Proceso(settings)
 probador = Probador(settings, proceso.sesiones, proceso.preguntador)
+programador = Programador(settings, proceso.sesiones)
+avisador = Avisador(settings, proceso.sesiones)
 timbre = Timbre(app)
 
 
@@ -45,8 +50,8 @@ def _parar(**_: Any) -> None:
 @app.task(name="tocar")
 def tocar() -> None:
     """Ring for what waits and was not heard: consultas, while their queue has room, and checks of keys."""
-    for tipo in TipoConsulta:
-        _tocar_cola(tipo)
+    for cola in TipoConsulta:
+        _tocar_cola(cola)
     for clave_id in proceso.sesiones.hacer(api_keys.por_probar):
         timbre.probar(clave_id)
 
@@ -56,6 +61,7 @@ def rescatar() -> None:
     """Take back the consultas of workers that died."""
     ids = proceso.sesiones.hacer(consultas.rescatar)
     if ids:
+        metricas.reparaciones.labels("rescatada").inc(len(ids))
         log.warning("consultas_rescatadas", consultas=ids)
 
 
@@ -67,8 +73,29 @@ def resumir() -> None:
         pass
 
 
-def _tocar_cola(tipo: TipoConsulta) -> None:
-    hueco = timbre.hueco(tipo)
+@app.task(name="programar")
+def programar() -> None:
+    """Start the programaciones that are due, and end the runs whose consultas have all ended."""
+    programador.lanzar()
+    programador.cerrar()
+
+
+@app.task(name="avisar")
+def avisar() -> None:
+    """Tell the ping URL what it has not heard."""
+    avisador.avisar()
+
+
+@app.task(name="limpiar")
+def limpiar() -> None:
+    """Delete what is older than its RETENCION_…; long arrears are left to the next beats, or to `climaguru limpiar`."""
+    if hechas := limpieza.un_rato(proceso.sesiones, settings, LIMPIAR_S):
+        log.info("limpieza", **hechas)
+
+
+def _tocar_cola(cola: TipoConsulta) -> None:
+    hueco = timbre.hueco(cola)
     if hueco:
-        for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, tipo, hueco)):
-            timbre.tocar(consulta_id, tipo)
+        for consulta_id in proceso.sesiones.hacer(lambda s: consultas.por_tocar(s, cola, hueco)):
+            timbre.tocar(consulta_id, cola)
+            metricas.reparaciones.labels("tocada").inc()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import EnteroTexto, Fecha, Numero
+
+
+class Ambito(StrEnum):
+    TODOS = "todos"
 
 
 class Entrada(Schema):

@@ -78,12 +78,8 @@ def _rango(inicio: date, fin: date, resolucion: Resolucion) -> dict[str, list[st
 
 
 def lugar_de(datos: Mapping[str, Any]) -> Lugar | None:
-    """The place a valid body means. Coordinates decide and ciudad is their label; None: not in the gazetteer."""
-    ciudad, latitud, longitud = datos.get("ciudad"), datos.get("latitud"), datos.get("longitud")
-    if latitud is not None and longitud is not None:
-        latitud, longitud = round(latitud, 8) + 0.0, round(longitud, 8) + 0.0  # -0.0 is 0.0
-        return Lugar(latitud, longitud, nombre=ciudad, zona_horaria=lugares.zona_horaria(latitud, longitud))
-    return lugares.resolver(ciudad) if ciudad else None
+    """The place a valid body means; None: not in the gazetteer."""
+    return lugares.ubicar(datos.get("ciudad"), datos.get("latitud"), datos.get("longitud"))
 
 
 def zona_de(lugar: Lugar | None) -> ZoneInfo:
@@ -156,12 +152,18 @@ class FuenteSalida(Schema):
     proveedor = fields.String(required=True)
     motivo = fields.String()
     observado_en = fields.String(allow_none=True)
-    consultado_en = fields.String(allow_none=True)
+    consultado_en = fields.String(
+        allow_none=True,
+        metadata={"description": "Cuándo lo dijo el proveedor; de un histórico, lo más antiguo de lo que lo compone."},
+    )
     edad_s = fields.Integer(metadata={"description": "Antigüedad de la observación al combinarla."})
     altura_m = fields.Float(metadata={"description": "Altura a la que se refieren sus valores."})
     estacion = fields.String()
     distancia_km = fields.Float()
-    desde_cache = fields.Boolean(required=True)
+    desde_cache = fields.Boolean(
+        required=True,
+        metadata={"description": "Si algo de esto no se preguntó ahora; `extras.de_cache` dice cuántas fechas."},
+    )
     latencia_ms = fields.Integer(allow_none=True)
     atribucion = fields.String(allow_none=True)
     laboratorio = fields.Boolean(metadata={"description": "Presente y true si los datos son simulados."})

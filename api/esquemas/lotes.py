@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.campos import COMUNES, Instante, Opcion
+from api.campos import COMUNES, Instante, Lista, Opcion
 from api.esquemas.comunes import Busqueda, Entrada
 from api.esquemas.consultas import Historico, TiempoReal
 from shared.clima import TipoConsulta
@@ -42,23 +42,8 @@ class Elemento(fields.Field[Any]):
         return datos
 
 
-class Elementos(fields.List[Any]):
-    """1 to MAXIMO of them; a longer list is refused before any is looked at."""
-
-    default_error_messages = {
-        **COMUNES,
-        "invalid": "Debe ser una lista.",
-        "cuantas": f"Envíe entre 1 y {MAXIMO} consultas.",
-    }
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and not 1 <= len(value) <= MAXIMO:
-            raise self.make_error("cuantas")
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
 class LoteNuevo(Entrada):
-    consultas = Elementos(Elemento(), required=True, metadata={"minItems": 1, "maxItems": MAXIMO})
+    consultas = Lista(Elemento(), maximo=MAXIMO, de="consultas", required=True)
 
 
 class LoteAceptado(Schema):
@@ -79,6 +64,10 @@ class LoteSalida(LoteAceptado):
     por_estado = fields.Nested(PorEstado, required=True)
     progreso = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100})
     terminado = fields.Boolean(required=True)
+    borradas = fields.Integer(
+        required=True,
+        metadata={"minimum": 0, "example": 0, "description": "Las que ya no están: se borraron por antigüedad."},
+    )
     creado_en = Instante(required=True)
 
 

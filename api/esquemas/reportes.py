@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import EnteroTexto, Instante, Opcion, Texto
-from api.esquemas.comunes import EntreDias, Pagina, PaginaSalida
-
-
-class Ambito(StrEnum):
-    TODOS = "todos"
+from api.esquemas.comunes import Ambito, EntreDias, Pagina, PaginaSalida
 
 
 def _usuario(descripcion: str) -> EnteroTexto:

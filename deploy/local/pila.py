@@ -132,7 +132,7 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
     for grupo, cola in (("tiempo-real", "tiempo_real"), ("historico", "historico")):
         for n in range(1, o.trabajadores + 1):
             opciones = ["-Q", f"{cola},mantenimiento", "-n", f"{grupo}-{n}@%h", "-l", "WARNING"]
-            sin = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+            sin = ["--without-gossip", "--without-mingle"]  # heartbeats stay: Flower turns events on through them
             lista.append(Servicio(f"{grupo}-{n}", [*celery, "worker", *opciones, *sin]))
     agenda = ["beat", "-s", str(o.datos / "beat"), "--pidfile=", "-l", "WARNING"]
     lista.append(Servicio("beat", [*celery, *agenda]))

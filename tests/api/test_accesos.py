@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from api.acceso import token_de_acceso, token_de_refresco
 from api.base import db
-from shared import api_keys, consultas, favoritas, lotes, usuarios
+from api.esquemas.programaciones import completar
+from shared import api_keys, consultas, favoritas, lotes, programaciones, usuarios
 from shared.cifrado import Cifrador
 from shared.clima import Formato, Lugar, Parametro, Pedido, Resultado, TipoConsulta
-from shared.modelos import Consulta, LogActividad, Lote, Rol, Usuario
+from shared.modelos import Consulta, LogActividad, Lote, Programacion, Rol, Usuario
 from tests.api.ayuda import CLAVE
 
 # dueña: an operario, of every consulta, key and favourite in a path. extraña: another operario.
@@ -28,6 +29,7 @@ TABLA = """
                                             nadie dueña extraña consultor admin inactiva revocado refresco
 GET    /health                                200   200     200       200   200      200      200      200
 GET    /health/ready                          200   200     200       200   200      200      200      200
+GET    /metrics                               200   200     200       200   200      200      200      200
 GET    /api/openapi.json                      200   200     200       200   200      200      200      200
 GET    /api/docs                              200   200     200       200   200      200      200      200
 GET    /api/docs/<fichero>                    200   200     200       200   200      200      200      200
@@ -59,6 +61,13 @@ POST   /api/favoritas                         401   201     201       403   201 
 GET    /api/favoritas/<favorita_id>           401   200     404       404   200      401      401      401
 PATCH  /api/favoritas/<favorita_id>           401   200     404       403   200      401      401      401
 DELETE /api/favoritas/<favorita_id>           401   204     404       403   204      401      401      401
+GET    /api/programaciones                    401   200     200       200   200      401      401      401
+POST   /api/programaciones                    401   201     201       403   201      401      401      401
+GET    /api/programaciones/<programacion_id>  401   200     404       200   200      401      401      401
+PATCH  /api/programaciones/<programacion_id>  401   200     404       403   200      401      401      401
+DELETE /api/programaciones/<programacion_id>  401   204     404       403   204      401      401      401
+POST   /api/programaciones/<programacion_id>/ejecutar 401 202 404     403   202      401      401      401
+GET    /api/programaciones/<programacion_id>/ejecuciones 401 200 404  200   200      401      401      401
 GET    /api/proveedores                       401   200     200       200   200      401      401      401
 GET    /api/ciudades                          401   200     200       200   200      401      401      401
 GET    /api/usuarios                          401   403     403       403   200      401      401      401
@@ -81,6 +90,7 @@ PEDIDO = Pedido(
     proveedores=None,
     formato=Formato.JSON,
 )
+NOCTURNA = {"nombre": "Nocturna", "cron": "0 2 * * *", "zona_horaria": "America/Bogota", "tipo": "tiempo_real"}
 CUERPOS: dict[str, Any] = {
     "POST /api/auth/logout": {},
     "POST /api/auth/cambiar-password": {"actual": CLAVE, "nueva": "otra frase larga"},
@@ -91,6 +101,8 @@ CUERPOS: dict[str, Any] = {
     "PATCH /api/api-keys/<clave_id>": {"descripcion": "otra"},
     "POST /api/favoritas": {"nombre_ciudad": "Cali"},
     "PATCH /api/favoritas/<favorita_id>": {"es_default": True},
+    "POST /api/programaciones": NOCTURNA | {"lugares": [{"ciudad": "Cali"}]},
+    "PATCH /api/programaciones/<programacion_id>": {"activa": False},
     "PATCH /api/usuarios/<usuario_id>": {"nombre_completo": "Otro Nombre"},
 }
 
@@ -202,6 +214,7 @@ def preparar(app: Flask, regla: str) -> Escena:
             "lote_id": _lote(s, duena).id,
             "clave_id": clave.id,
             "favorita_id": favorita.id,
+            "programacion_id": _programacion(s, duena).id,
             "usuario_id": duena.id,
             "fichero": "swagger-ui.css",
         }
@@ -220,6 +233,11 @@ def _lote(s: Session, duena: Usuario) -> Lote:
     lote, _ = lotes.crear(s, duena.id, [PEDIDO], max_activas=10, max_pendientes=1000)
     consultas.cancelar(s, lotes.ids(s, lote.id)[0])
     return lote
+
+
+def _programacion(s: Session, duena: Usuario) -> Programacion:
+    columnas = completar({**NOCTURNA, "tipo": TipoConsulta.TIEMPO_REAL, "lugares": [{"ciudad": "Cali"}]}, {})
+    return programaciones.crear(s, duena.id, **columnas)
 
 
 def _consulta(s: Session, duena: Usuario, regla: str) -> Consulta:

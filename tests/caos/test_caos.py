@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.caos.escenario import Escenario
@@ -12,12 +10,6 @@ from tests.caos.ronda import probar
 
 pytestmark = pytest.mark.timeout(180)
 SEMILLA, CONSULTAS = 7, 60
-
-
-@pytest.fixture(scope="module")
-def escenario() -> Iterator[Escenario]:
-    with Escenario(trabajadores=1) as e:
-        yield e
 
 
 @pytest.mark.parametrize("nombre", ["mensajes_dobles", "redis_muere", "api_muere"])

@@ -20,6 +20,7 @@ from schemathesis.openapi.checks import UseAfterFree
 
 AYER = datetime.now(UTC).date() - timedelta(days=2)
 LARGO_DIAS = 300
+HORARIO = {"cron": "0 2 * * *", "zona_horaria": "America/Bogota"}
 
 
 @schemathesis.hook
@@ -34,6 +35,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
             _clave_propia(case)
             _passwords_de_72_bytes(case.body)
             _ciudad_conocida(case)
+            _programacion_posible(case)
 
 
 @schemathesis.hook
@@ -91,6 +93,25 @@ def _fechas_en_orden(cuerpo: dict[str, Any]) -> None:
         inicio = date(1940, 1, 1) + timedelta(days=dias[0] % (AYER - date(1940, 1, 1)).days)
         cuerpo["fecha_inicio"] = inicio.isoformat()
         cuerpo["fecha_fin"] = min(AYER, inicio + timedelta(days=dias[1] % LARGO_DIAS)).isoformat()
+
+
+def _programacion_posible(case: Case[Any]) -> None:
+    """A cron and a zone that exist, either places or favourites, and a window for a historico only."""
+    if not case.path.startswith("/api/programaciones") or not isinstance(cuerpo := case.body, dict):
+        return
+    cuerpo |= {campo: valor for campo, valor in HORARIO.items() if campo in cuerpo}
+    nueva = case.method == "POST"
+    if nueva:
+        cuerpo["tipo"] = "historico"
+        cuerpo["ventana_dias"] = LARGO_DIAS
+    else:  # whatever stands, these fit
+        for campo in ("tipo", "ventana_dias", "resolucion", "favoritas"):
+            cuerpo.pop(campo, None)
+        cuerpo.setdefault("activa", False)
+    if "lugares" in cuerpo or not nueva:
+        cuerpo.pop("favoritas", None)
+    elif nueva:
+        cuerpo["favoritas"] = True
 
 
 def _passwords_de_72_bytes(cuerpo: dict[str, Any]) -> None:

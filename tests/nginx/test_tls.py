@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from deploy.cliente import Cliente, NoLlega, SinPermiso
+from tests.deploy.certificado import autofirmado
 from tests.frente import CONF, Api, Nginx
 from tests.servidores import puerto_libre
 
@@ -25,17 +21,7 @@ NOMBRE = "climaguru.example.co"
 @pytest.fixture(scope="module")
 def certificado(carpeta: Path) -> Path:
     """Self-signed, with its key, for 127.0.0.1."""
-    clave = ec.generate_private_key(ec.SECP256R1())
-    quien = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    ahora = datetime.now(UTC)
-    obra = x509.CertificateBuilder(quien, quien, clave.public_key(), x509.random_serial_number())
-    obra = obra.not_valid_before(ahora - timedelta(days=1)).not_valid_after(ahora + timedelta(days=1))
-    obra = obra.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-    firmado = obra.sign(clave, hashes.SHA256())
-    (carpeta / "privkey.pem").write_bytes(
-        clave.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    (carpeta / "fullchain.pem").write_bytes(firmado.public_bytes(serialization.Encoding.PEM))
+    autofirmado(carpeta)
     return carpeta
 
 
@@ -72,3 +58,20 @@ def test_por_http_se_manda_a_https_y_a_nuestro_nombre(con_tls: tuple[str, str]) 
     con = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     r = requests.get(f"{con_tls[0]}/api/auth/me?a=1", headers=con, allow_redirects=False, timeout=10)
     assert (r.status_code, r.headers["Location"]) == (301, f"https://{NOMBRE}/api/auth/me?a=1")
+
+
+def test_el_cliente_exige_un_certificado_de_confianza_y_no_sigue_a_otra_direccion(
+    con_tls: tuple[str, str], certificado: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with pytest.raises(NoLlega, match="El certificado de https://"):
+        Cliente(con_tls[1], token="x").leer(1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificado / "no_hay.pem"))
+    with pytest.raises(NoLlega, match="REQUESTS_CA_BUNDLE"):
+        Cliente(con_tls[1], token="x").leer(1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificado / "fullchain.pem"))
+    with pytest.raises(SinPermiso):
+        Cliente(con_tls[1], token="x").leer(1)
+    with pytest.raises(NoLlega, match=f"remite a https://{NOMBRE}. Use"):
+        Cliente(con_tls[0], token="x").leer(1)

@@ -554,6 +554,32 @@ def test_si_un_conjunto_falla_solo_se_pierde_lo_suyo(red: Respuestas) -> None:
         historia(red, "precipitacion")
 
 
+def test_lo_que_vino_a_medias_lo_dice(red: Respuestas) -> None:
+    """So that its nulls are not kept for others: a data set that failed, or a catalogue without which no height is."""
+    un_dia = Periodo(DIA, DIA, Resolucion.DIARIA)
+    dos, ficha = peticion(frozenset({"temperatura", "precipitacion"})), [{"codigo": "21", "altitud": "2550"}]
+    portal(
+        red,
+        temperatura=horas(TEMPERATURA, [10.0]),
+        precipitacion=horas(LLUVIA, [1.0]),
+        catalogo=ficha,
+    )
+    assert not cliente(red).historico(dos, un_dia).incompleta
+    bien = red.responder
+    red.responder = lambda p: (404, b'{"code":"dataset.missing"}', {}) if "s54a" in p.ruta else bien(p)
+    assert cliente(red).historico(dos, un_dia).incompleta
+    con_presion = peticion(frozenset({"temperatura", "presion_atmosferica"}))
+    portal(red, temperatura=horas(TEMPERATURA, [10.0]), presion_atmosferica=horas(PRESION, [750.0]))
+    assert cliente(red).historico(con_presion, un_dia).incompleta
+    portal(
+        red,
+        temperatura=horas(TEMPERATURA, [10.0]),
+        presion_atmosferica=horas(PRESION, [750.0]),
+        catalogo=ficha,
+    )
+    assert not cliente(red).historico(con_presion, un_dia).incompleta
+
+
 def test_si_el_portal_niega_el_acceso_no_se_insiste_con_los_demas_conjuntos(red: Respuestas) -> None:
     red.siempre({"code": "permission_denied"}, estado=403)
     with pytest.raises(ErrorProveedor) as e:

@@ -141,6 +141,18 @@ def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
     assert "calidad_aire" in m.extras
 
 
+def test_una_serie_a_la_que_le_falta_el_aire_lo_dice(red: Respuestas) -> None:
+    """So that its nulls are not kept for others."""
+    dias = {"time": ["2024-01-01"], "temperature_2m_mean": [20.0]}
+    bueno = json.dumps({"daily": dias, "hourly": {"time": ["2024-01-01T00:00"], "us_aqi": [30]}}).encode()
+    red.responder = lambda _: (200, bueno, {})
+    enero = (date(2024, 1, 1), date(2024, 1, 1), Resolucion.DIARIA)
+    assert not historia(red, *enero, TODOS).incompleta
+    red.responder = lambda p: (400, b'{"error":true}', {}) if "air-quality" in p.ruta else (200, bueno, {})
+    assert historia(red, *enero, TODOS).incompleta
+    assert not historia(red, *enero, SIN_AIRE).incompleta
+
+
 def test_sin_presupuesto_para_el_aire_solo_se_pierde_el_aire(red: Respuestas) -> None:
     red.siempre({"current": {"time": "2026-01-01T00:00", "temperature_2m": 20}})
     llamadas = iter([nullcontext()])

@@ -120,6 +120,19 @@ def test_sin_lugar_antes_del_plazo_se_dice_que_no(lim: Limites) -> None:
         assert entro
 
 
+def test_lo_que_no_corre_prisa_deja_lugares_y_llamadas_a_quien_espera(lim: Limites) -> None:
+    ya = monotonic() + 5
+    with lim.en_vuelo("openmeteo", ya, prisa=False) as primera:
+        assert primera
+        with lim.en_vuelo("openmeteo", monotonic() + 0.1, prisa=False) as segunda:
+            assert not segunda
+        with lim.en_vuelo("openmeteo", ya) as con_prisa:
+            assert con_prisa
+    assert lim.gastar("openmeteo", 8, prisa=False)
+    assert not lim.gastar("openmeteo", prisa=False)
+    assert lim.gastar("openmeteo", 2)
+
+
 def test_con_redis_caido_todo_se_permite() -> None:
     caido = Limites(RedisPrudente(port=1, **OPCIONES), "redis://127.0.0.1:1/0", presupuestos=CORTO)
     assert caido.permite("openmeteo")

@@ -61,12 +61,27 @@ def test_una_clave_repetida_no_sirve_en_produccion(entorno: pytest.MonkeyPatch) 
         ("CORS_ORIGINS", "https://a.co/"),
         ("CORS_ORIGINS", "a.co"),
         ("CORS_ORIGINS", "null"),
+        ("AVISOS_URL", "https://otro.ejemplo.co/0f4c"),
+        ("AVISOS_URL", "https://hc-ping.com.ejemplo.co/0f4c"),
+        ("AVISOS_URL", "https://hc-ping.com@ejemplo.co/0f4c"),
+        ("AVISOS_URL", "ftp://hc-ping.com/0f4c"),
     ],
 )
 def test_un_ajuste_malo_se_nombra(entorno: pytest.MonkeyPatch, nombre: str, malo: str) -> None:
     entorno.setenv(nombre, malo)
     with pytest.raises(SystemExit, match=nombre):
         cargar()
+
+
+def test_los_avisos_van_solo_a_los_servidores_que_ops_nombra(entorno: pytest.MonkeyPatch) -> None:
+    entorno.setenv("AVISOS_URL", "https://hc-ping.com/0f4c")
+    assert "0f4c" not in repr(cargar())
+    entorno.setenv("AVISOS_HOSTS", "avisos.ejemplo.co, otro.ejemplo.co")
+    with pytest.raises(SystemExit, match="AVISOS_URL") as e:
+        cargar()
+    assert "0f4c" not in str(e.value)
+    entorno.setenv("AVISOS_URL", "https://otro.ejemplo.co/0f4c")
+    assert cargar().avisos_hosts == ["avisos.ejemplo.co", "otro.ejemplo.co"]
 
 
 def test_todos_los_problemas_se_dicen_a_la_vez(entorno: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ class Doble:
     atribucion = "doble"
     necesita_clave = False
     dias_por_tramo = 366
+    asienta_dias = 10
 
     def __init__(self, hacer: Callable[[Periodo | None], list[Medicion]]) -> None:
         self._hacer = hacer
@@ -340,6 +341,69 @@ def test_diez_anos_van_por_tramos_y_un_segundo_intento_solo_pide_lo_que_falta(
     assert datos is not None
 
 
+def test_un_proveedor_de_tramos_pequenos_no_hace_pagar_a_los_demas(con: Hacer) -> None:
+    periodo = Periodo(date(2023, 1, 1), date(2024, 12, 31), Resolucion.DIARIA)
+    ancho, mensual, entero = Doble(dias), Doble(dias), Doble(dias)
+    mensual.dias_por_tramo = 31
+    entero.dias_por_tramo = None  # type: ignore[assignment]
+    proceso = con(openmeteo=ancho, ideam=mensual, openweather=entero)
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    assert (ancho.veces, mensual.veces, entero.veces) == (2, 24, 1)
+    assert [f["fuentes"] for f in filas(proceso, consulta_id)] == [3] * 731
+
+
+def test_lo_que_nadie_mas_dijo_se_vuelve_a_intentar_y_lo_demas_no_se_pierde(con: Hacer) -> None:
+    """Another source with a few days does not make an answer of them."""
+    periodo = Periodo(date(2023, 1, 1), date(2024, 12, 31), Resolucion.DIARIA)
+    roto = [True]
+
+    def a_medias(p: Periodo | None) -> list[Medicion]:
+        if roto[0]:
+            raise ErrorProveedor("respondió 503", reintentable=True)
+        return dias(p)
+
+    pocos = Doble(lambda p: [m for m in dias(p) if m.fecha and m.fecha > date(2024, 12, 27)])
+    pocos.dias_por_tramo = None  # type: ignore[assignment]
+    proceso = con(openmeteo=Doble(a_medias), meteoblue=pocos)
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    assert fin(proceso, consulta_id)[0].estado == Estado.PENDIENTE
+    roto[0] = False
+    _ya(proceso, consulta_id)
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.parcial, pocos.veces) == (Estado.COMPLETADA, False, 1)
+
+
+def test_las_respuestas_se_van_al_completar_salvo_que_sea_en_parte(con: Hacer) -> None:
+    def guardadas(proceso: Proceso, consulta_id: int) -> set[str]:
+        with proceso.sesiones.transaccion() as s:
+            return set(respuestas.hechos(s, consulta_id, Resolucion.DIARIA))
+
+    periodo = Periodo(date(2024, 1, 1), date(2024, 1, 3), Resolucion.DIARIA)
+    roto = falla(ErrorProveedor("respondió 503"))
+    proceso = con(openmeteo=Doble(dias), meteoblue=roto)
+    en_parte = crear(proceso, periodo)
+    proceso.procesar(en_parte)
+    assert fin(proceso, en_parte)[0].parcial
+    assert guardadas(proceso, en_parte) == {"openmeteo"}
+    entera = crear(proceso, periodo, proveedores=[Proveedor.OPENMETEO])
+    proceso.procesar(entera)
+    assert guardadas(proceso, entera) == set()
+    assert len(filas(proceso, entera)) == 3
+
+
+def test_un_pasado_sin_datos_termina_y_no_se_intenta_otra_vez(con: Hacer) -> None:
+    doble = Doble(lambda p: [Medicion(fecha=m.fecha, observado_en=m.observado_en) for m in dias(p)])
+    proceso = con(openmeteo=doble)
+    consulta_id = crear(proceso, Periodo(date(2024, 1, 1), date(2024, 1, 3), Resolucion.DIARIA))
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.PROVEEDORES_FALLARON)
+    assert "no reportó ningún dato" in (consulta.mensaje_error or "")
+
+
 def test_si_uno_falla_a_medias_la_respuesta_es_parcial_y_lo_dice(con: Hacer) -> None:
     periodo = Periodo(date(2024, 1, 1), date(2025, 12, 31), Resolucion.DIARIA)
 
@@ -355,7 +419,7 @@ def test_si_uno_falla_a_medias_la_respuesta_es_parcial_y_lo_dice(con: Hacer) -> 
     assert consulta.parcial
     assert datos is not None
     fuentes = {f["proveedor"]: f for f in datos.datos_completos["fuentes"]}
-    assert "1 de 2 tramos" in fuentes["meteoblue"]["motivo"]
+    assert fuentes["meteoblue"]["motivo"] == "cubre 366 de 731 fechas: no respondió a tiempo"
 
 
 def _ya(proceso: Proceso, consulta_id: int) -> None:
@@ -372,6 +436,7 @@ class ConClave:
     atribucion = "con clave"
     necesita_clave = True
     dias_por_tramo = 366
+    asienta_dias = 10
 
     def __init__(self, url: str) -> None:
         self._url = url

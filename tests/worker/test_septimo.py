@@ -20,6 +20,7 @@ class Septimo:
     atribucion = "Séptimo, datos inventados"
     necesita_clave = False
     dias_por_tramo = 366
+    asienta_dias = 10
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -47,7 +47,8 @@ class Lectura:
     """What a provider said, in our units: one Medicion for now, or one per day or hour.
 
     altura_m: the height its values stand for, if it says. estacion, distancia_km: where a station measured.
-    clave_rechazada: it answered, but not thanks to the key.
+    clave_rechazada: it answered, but not thanks to the key. incompleta: a part of what was asked could not be had this
+    time, so its nulls are not to be kept.
     """
 
     mediciones: list[Medicion]
@@ -55,6 +56,7 @@ class Lectura:
     estacion: str | None = None
     distancia_km: float | None = None
     clave_rechazada: bool = False
+    incompleta: bool = False
 
 
 class Cliente(Protocol):
@@ -62,7 +64,12 @@ class Cliente(Protocol):
 
     atribucion: str  # shown with every answer, as the provider's licence asks
     necesita_clave: bool
-    dias_por_tramo: int  # local days that one call of historico can answer within its deadline
+    asienta_dias: int  # what it says of a day sooner than this after it may still be corrected
+
+    @property
+    def dias_por_tramo(self) -> int | None:
+        """Local days that one call of historico can answer within its deadline. None: it is asked for the whole
+        period at once, because it reaches few days or limits its own calls."""
 
     def tiempo_real(self, p: Peticion) -> Lectura: ...
 

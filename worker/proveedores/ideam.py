@@ -85,6 +85,7 @@ DE_TODO = f"{DE_DATO},descripcionsensor,nombreestacion,latitud,longitud"
 class Ideam:
     atribucion = "IDEAM, datos abiertos de Colombia (CC BY-SA 4.0), sin validar"
     dias_por_tramo = DIAS_POR_CONSULTA
+    asienta_dias = 35  # data sets are completed daily to monthly
     necesita_clave = False
 
     def __init__(self, settings: Settings) -> None:
@@ -156,6 +157,7 @@ class Ideam:
             estacion=primera.estacion.nombre or primera.estacion.codigo,
             distancia_km=primera.distancia_km,
             clave_rechazada=soda.token_rechazado,
+            incompleta=bool(fallos) or (barometro is not None and not self._alturas.hay),
         )
 
 
@@ -220,6 +222,10 @@ class _Alturas:
             if monotonic() >= self._desde and soda.hay_tiempo:
                 self._cargar(soda)
         return self._por_codigo.get(codigo.lstrip("0"))
+
+    @property
+    def hay(self) -> bool:
+        return bool(self._por_codigo)
 
     def _cargar(self, soda: _Soda) -> None:
         """Tries once. The catalogue writes codes without the zeros that readings have in front."""

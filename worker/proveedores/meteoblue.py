@@ -36,7 +36,8 @@ DE_CLAVE = ("api key", "apikey", "api_key", "signature")
 class Meteoblue:
     atribucion = "Weather data by meteoblue (www.meteoblue.com)"
     necesita_clave = True
-    dias_por_tramo = 366
+    dias_por_tramo = None
+    asienta_dias = 10
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.meteoblue_url.removesuffix("/packages")

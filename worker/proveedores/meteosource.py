@@ -29,7 +29,8 @@ DEL_PASADO = (BASICOS | DE_PAGO) - {"visibilidad", "indice_uv"}  # those two are
 class Meteosource:
     atribucion = "Powered by Meteosource (meteosource.com)"
     necesita_clave = True
-    dias_por_tramo = 366
+    dias_por_tramo = None
+    asienta_dias = 10
 
     def __init__(self, settings: Settings) -> None:
         self._plan = settings.meteosource_plan

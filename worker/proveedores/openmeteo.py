@@ -27,6 +27,7 @@ class OpenMeteo:
     atribucion = "Weather data by Open-Meteo.com (CC BY 4.0)"
     necesita_clave = False
     dias_por_tramo = 366
+    asienta_dias = 10  # ERA5 arrives 5 days late and replaces what stood in for it
 
     def __init__(self, settings: Settings) -> None:
         self._pronostico = f"{_raiz(settings.openmeteo_url)}/v1/forecast"
@@ -59,7 +60,8 @@ class OpenMeteo:
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
         if SOLO_AIRE in p.campos and periodo.fin >= AIRE_DESDE:
             mediciones = self._con_aire(p, periodo, mediciones)
-        return Lectura(mediciones, altura_m=altura)
+        sin_aire = any(SOLO_AIRE in m.extras for m in mediciones)
+        return Lectura(mediciones, altura_m=altura, incompleta=sin_aire)
 
     def resolver(self, http: Http, ciudad: str) -> Lugar | None:
         """The place with exactly this name («Nombre» or «Nombre, CO»); their fuzzy matches are not taken."""

@@ -32,7 +32,8 @@ HORARIOS = ACTUALES | {"indice_uv"}
 class OpenWeather:
     atribucion = "Weather data provided by OpenWeather (openweathermap.org)"
     necesita_clave = True
-    dias_por_tramo = 366
+    dias_por_tramo = None
+    asienta_dias = 10
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.openweather_url.removesuffix("/data/2.5")

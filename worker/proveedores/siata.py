@@ -56,7 +56,8 @@ class Reporte:
 class Siata:
     atribucion = "SIATA, Sistema de Alerta Temprana de Medellín y el Valle de Aburrá (siata.gov.co)"
     necesita_clave = False
-    dias_por_tramo = 366
+    dias_por_tramo = None
+    asienta_dias = 10
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.siata_url

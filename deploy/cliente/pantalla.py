@@ -1,0 +1,106 @@
+"""What the terminal shows: a bar while a consulta is under way, and its answer as a table."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from deploy.cliente.respuestas import Consulta, Datos
+
+ANCHO = 160  # of what no terminal reads
+CAMPOS = {
+    "Temperatura (°C)": "temperatura",
+    "  mínima": "temperatura_min",
+    "  máxima": "temperatura_max",
+    "Presión (hPa)": "presion_atmosferica",
+    "Humedad (%)": "humedad_relativa",
+    "Viento (km/h)": "velocidad_viento",
+    "  desde (°)": "direccion_viento",
+    "Lluvia (mm)": "precipitacion",
+    "Visibilidad (m)": "visibilidad",
+    "Índice UV": "indice_uv",
+    "Aire (US AQI)": "calidad_aire",
+}
+
+
+class Consola(Console):
+    """rich's own would end the program with exit code 1 when the reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class Seguimiento(AbstractContextManager["Seguimiento"]):
+    """A bar on stderr, where that is a terminal; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        consola = Consola(stderr=True)
+        columnas = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        self._barra = Progress(*columnas, console=consola, disable=not consola.is_terminal, transient=True)
+        self._tarea = self._barra.add_task("", total=100)
+
+    def __enter__(self) -> Self:
+        self._barra.start()
+        return self
+
+    def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _b: TracebackType | None) -> None:
+        self._barra.stop()
+
+    def mostrar(self, c: Consulta) -> None:
+        cola = f", {c.posicion}.ª en la cola" if c.posicion else ""
+        que = f"Consulta {c.id} · {_lugar(c)} · {c.estado}{cola}"
+        self._barra.update(self._tarea, completed=c.progreso, description=_limpio(que))
+
+
+def resumen(c: Consulta) -> None:
+    """The combined answer beside what each source said, how well they agree, and whose data it is. On stdout."""
+    if c.datos is None:
+        return
+    consola = Consola() if sys.stdout.isatty() else Consola(width=ANCHO)
+    fechas = f", {c.fecha_inicio} a {c.fecha_fin}" if c.fecha_inicio else ""
+    consola.print(Text(f"{_lugar(c)} ({c.latitud}, {c.longitud}){fechas}", style="bold"))
+    if c.datos.laboratorio:
+        consola.print("Datos SIMULADOS del laboratorio: no son observaciones.", style="yellow")
+    consola.print(_tabla(c.datos))
+    consola.print(Text(f"Cielo: {c.datos.descripcion_clima or '—'}"))
+    for fuente in c.datos.fuentes:
+        dicho = [fuente.motivo, fuente.atribucion if fuente.estado == "usada" else None]
+        consola.print(Text(": ".join([f"{fuente.proveedor} {fuente.estado}", *filter(None, dicho)]), style="dim"))
+
+
+def _tabla(d: Datos) -> Table:
+    fuentes = [f for f in d.fuentes if f.valores]
+    tabla = Table()
+    for titulo in ("", "combinado", "acuerdo", *(f.proveedor for f in fuentes)):
+        tabla.add_column(titulo, justify="right" if titulo else "left", no_wrap=True)
+    for titulo, campo in CAMPOS.items():
+        partes = (_cifra(f.valores.get(campo)) for f in fuentes)
+        tabla.add_row(titulo, _cifra(getattr(d, campo)), d.acuerdo.get(campo, "—"), *partes)
+    return tabla
+
+
+def _cifra(valor: Any) -> str:
+    if not isinstance(valor, int | float):
+        return "—"
+    return f"{round(valor, 1):g}" if abs(valor) < 10_000 else f"{valor:.0f}"
+
+
+def _lugar(c: Consulta) -> str:
+    return c.ciudad or "Coordenadas"
+
+
+def _limpio(texto: str) -> str:
+    return "".join(letra for letra in texto if letra.isprintable())

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Run by nginx's image before it starts (/docker-entrypoint.d): deploy/nginx/climaguru.conf as it is, but for where the
+# API and Flower are, in place of the site that the image brings. It is default.conf so that there is no other site.
+set -eu
+
+origen=${CLIMAGURU_CONF:-/etc/nginx/climaguru.conf}
+destino=${CLIMAGURU_DESTINO:-/etc/nginx/conf.d/default.conf}
+
+grep -q 'server 127\.0\.0\.1:8000 ' "$origen" || { echo "$origen no nombra 127.0.0.1:8000" >&2 && exit 1; }
+sed -e "s/127\.0\.0\.1:8000/${CLIMAGURU_API:-api:8000}/" -e "s/127\.0\.0\.1:5555/${CLIMAGURU_FLOWER:-flower:5555}/" \
+    "$origen" >"$destino"
+[ -e /proc/net/if_inet6 ] || sed -i '/listen \[::\]/d' "$destino"

@@ -1,0 +1,91 @@
+"""What tells that queues grow or that batches stopped running: for /health/ready, /metrics and the alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.clima import TipoConsulta
+from shared.consultas import ACTIVAS
+from shared.db import ahora, ms_desde
+from shared.ejecuciones import de_quien_puede
+from shared.modelos import Consulta, Ejecucion, Estado, EstadoEjecucion, Programacion
+
+ATRASO_S = 300  # a run that has not begun by then is late; until then it is only about to begin
+VENTANA_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Vigilancia:
+    """activas: programaciones; atrasadas: those due for more than ATRASO_S; atraso_s: the longest of them, or 0.
+
+    Of the runs that ended in the last VENTANA_S: how many by estado, their consultas by how they ended, the longest
+    wait between due and begun, and the longest from begun to ended, in seconds.
+    """
+
+    activas: int
+    atrasadas: int
+    atraso_s: float
+    en_curso: int
+    ejecuciones: dict[str, int]
+    consultas: dict[str, int]
+    atraso_maximo_s: float
+    duracion_maxima_s: float
+
+
+def programaciones(s: Session) -> Vigilancia:
+    recientes = select(Ejecucion).where(Ejecucion.terminada_en > ahora(-VENTANA_S))
+    filas = list(s.scalars(recientes))
+    en_curso = select(func.count()).where(Ejecucion.estado == EstadoEjecucion.EN_CURSO)
+    terminadas = [e for e in EstadoEjecucion if e != EstadoEjecucion.EN_CURSO]
+    activas, atrasadas, atraso_ms = _atrasos(s)
+    return Vigilancia(
+        activas=activas,
+        atrasadas=atrasadas,
+        atraso_s=atraso_ms / 1000,
+        en_curso=s.scalars(en_curso).one(),
+        ejecuciones={estado.value: sum(e.estado == estado for e in filas) for estado in terminadas},
+        consultas={como: sum(getattr(e, como) for e in filas) for como in ("completadas", "parciales", "errores")},
+        atraso_maximo_s=max(((e.iniciada_en - e.prevista_en).total_seconds() for e in filas), default=0.0),
+        duracion_maxima_s=max((_duracion_s(e) for e in filas), default=0.0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Colas:
+    """By queue: how many wait, how many are being worked on, and seconds that the oldest that waits has waited."""
+
+    pendientes: dict[str, int]
+    procesando: dict[str, int]
+    edad_s: dict[str, float]
+
+
+def colas(s: Session) -> Colas:
+    orden = select(Consulta.estado, Consulta.cola, func.count()).where(Consulta.estado.in_(ACTIVAS))
+    cuantas: dict[Any, int] = {(e, c): n for e, c, n in s.execute(orden.group_by(Consulta.estado, Consulta.cola))}
+    return Colas(
+        {c.value: cuantas.get((Estado.PENDIENTE, c), 0) for c in TipoConsulta},
+        {c.value: cuantas.get((Estado.PROCESANDO, c), 0) for c in TipoConsulta},
+        {c.value: _edad_s(s, c) for c in TipoConsulta},
+    )
+
+
+def _edad_s(s: Session, cola: TipoConsulta) -> float:
+    edad: Any = func.max(ms_desde(Consulta.creada_en))
+    return (s.scalar(select(edad).where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola)) or 0) / 1000
+
+
+def _atrasos(s: Session) -> tuple[int, int, int]:
+    """Programaciones that should run, those that are late, and by how many milliseconds the latest of them."""
+    tocan = select(func.count()).where(Programacion.proxima_en.is_not(None), de_quien_puede())
+    atraso: Any = func.max(ms_desde(Programacion.proxima_en))
+    tarde = select(func.count(), atraso).where(Programacion.proxima_en < ahora(-ATRASO_S), de_quien_puede())
+    atrasadas, atraso_ms = s.execute(tarde).one()
+    return s.scalars(tocan).one(), atrasadas, atraso_ms or 0
+
+
+def _duracion_s(e: Ejecucion) -> float:
+    return (e.terminada_en - e.iniciada_en).total_seconds() if e.terminada_en else 0.0

@@ -1,0 +1,212 @@
+"""deploy/instalar.sh under another root: a dry run, an installation, the same again, and an upgrade under load."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import requests
+
+from deploy.laboratorio.cli import variables
+from tests.deploy.gobierno import Gobierno
+from tests.pila import Persona, entorno_limpio
+from tests.servidores import MariaDB, Redis, esperar, puerto_libre
+
+REPO = Path(__file__).parents[2]
+FUERA = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "descargas", ".hypothesis")
+GUIONES = sorted(f for f in REPO.rglob("*.sh") if ".venv" not in f.parts)
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the machine it installs is Linux"),
+    pytest.mark.timeout(900),  # two virtual environments are made
+]
+
+
+def retrato(raiz: Path) -> dict[str, tuple[int, str]]:
+    """Mode and content, or target, of all that is not inside a release."""
+    carpetas = [raiz / "etc", raiz / "opt/climaguru/deploy"]
+    sueltos = [*(raiz / "opt/climaguru").iterdir(), *(raiz / "opt/climaguru/versiones").iterdir()]
+    return {
+        str(f.relative_to(raiz)): (
+            f.lstat().st_mode,
+            str(f.readlink()) if f.is_symlink() else f.read_text() if f.is_file() else "",
+        )
+        for f in [*sueltos, *(f for carpeta in carpetas for f in carpeta.rglob("*"))]
+    }
+
+
+@dataclass
+class Instalacion:
+    fuente: Path
+    raiz: Path
+    gobierno: Gobierno
+    entorno: dict[str, str] = field(default_factory=dict)
+
+    def instalar(self, *opciones: str, **entorno: str) -> subprocess.CompletedProcess[str]:
+        fijo = {"RAIZ": str(self.raiz), "SYSTEMCTL": str(self.gobierno.systemctl), "PYTHON": sys.executable}
+        return subprocess.run(
+            ["sh", str(self.fuente / "deploy" / "instalar.sh"), *opciones],
+            env=entorno_limpio(**fijo) | entorno,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def fichero(self) -> Path:
+        return self.raiz / "etc/climaguru/climaguru.env"
+
+    @property
+    def version(self) -> str:
+        return (self.raiz / "opt/climaguru/venv").readlink().name
+
+
+@pytest.fixture(scope="module")
+def nueva(carpeta: Path) -> Iterator[Instalacion]:
+    """Installed once without a database: nothing is started yet."""
+    sitio = carpeta / "instalar"
+    sitio.mkdir()
+    fuente = sitio / "fuente"
+    shutil.copytree(REPO, fuente, ignore=FUERA)
+    raiz = sitio / "raiz"
+    gobierno = Gobierno(raiz, sitio, puerto_libre())
+    una = Instalacion(fuente, raiz, gobierno)
+    ensayo = una.instalar("--dry-run")
+    assert ensayo.returncode == 0, ensayo.stderr
+    assert "Nada se ha cambiado" in ensayo.stdout
+    assert not raiz.exists()
+    assert not gobierno.ordenes
+    fin = una.instalar("--nombre", "clima.ejemplo.co")
+    assert (fin.returncode, "Falta DATABASE_URL" in fin.stdout) == (3, True), fin.stderr
+    yield una
+    gobierno.cerrar()
+
+
+@pytest.fixture(scope="module")
+def en_marcha(nueva: Instalacion, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Instalacion:
+    """The settings filled in by hand, and instalar.sh once more."""
+    texto = nueva.fichero.read_text()
+    texto = texto.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={mariadb.crear_base('cg_instalar')}\n")
+    texto = texto.replace("\nREDIS_URL=redis://127.0.0.1:6379/0\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n")
+    texto += "".join(f"{n}={u}\n" for n, u in variables(laboratorio).items()) + "BCRYPT_ROUNDS=4\n"
+    nueva.fichero.write_text(texto)
+    fin = nueva.instalar()
+    assert fin.returncode == 0, fin.stdout + fin.stderr
+    assert nueva.fichero.read_text() == texto
+    return nueva
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.parametrize("guion", [*GUIONES, REPO / ".ci" / "run"], ids=lambda g: str(g.relative_to(REPO)))
+def test_shellcheck_no_dice_nada(guion: Path) -> None:
+    fin = subprocess.run(["shellcheck", "-x", str(guion)], cwd=REPO, capture_output=True, text=True, check=False)
+    assert (fin.returncode, fin.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("opciones", [("--nada",), ("--nombre",), ("--nombre", "x;rm -rf /")])
+def test_lo_que_no_se_entiende_no_hace_nada(tmp_path: Path, opciones: tuple[str, ...]) -> None:
+    orden = ["sh", str(REPO / "deploy/instalar.sh"), *opciones]
+    fin = subprocess.run(orden, env=entorno_limpio(RAIZ=str(tmp_path)), capture_output=True, text=True, check=False)
+    assert (fin.returncode, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_los_secretos_son_nuevos_y_los_lee_solo_el_grupo(nueva: Instalacion) -> None:
+    texto = nueva.fichero.read_text()
+    pares = dict(linea.split("=", 1) for linea in texto.splitlines() if "=" in linea and linea[0] not in "# ")
+    assert all(len(pares[n]) >= 44 for n in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY"))
+    assert pares["PROXIES_DE_CONFIANZA"] == "1"
+    flower = nueva.raiz / "etc/climaguru/flower.env"
+    assert flower.read_text().startswith("FLOWER_BASIC_AUTH=operador:")
+    assert {f.stat().st_mode & 0o777 for f in (nueva.fichero, flower)} == {0o640}
+    assert texto.count("\n") == (REPO / "deploy/env.example").read_text().count("\n"), "the explanations stay"
+
+
+def test_unidades_y_sitio_quedan_en_su_lugar(nueva: Instalacion) -> None:
+    for unidad in (REPO / "deploy/systemd").glob("climaguru*"):
+        assert (nueva.raiz / "etc/systemd/system" / unidad.name).read_text() == unidad.read_text()
+    assert "server_name clima.ejemplo.co;" in (nueva.raiz / "etc/nginx/sites-enabled/climaguru.conf").read_text()
+
+
+def test_repetirlo_no_cambia_nada(en_marcha: Instalacion) -> None:
+    antes, ordenes = retrato(en_marcha.raiz), len(en_marcha.gobierno.ordenes)
+    fin = en_marcha.instalar()
+    assert fin.returncode == 0, fin.stderr
+    assert retrato(en_marcha.raiz) == antes
+    verbos = {orden[0] for orden in en_marcha.gobierno.ordenes[ordenes:]}
+    assert verbos <= {"enable", "is-active"}, "nothing is reloaded nor restarted"
+
+
+@dataclass
+class Carga:
+    """Submits without pause until told to stop, each request on a connection of its own."""
+
+    persona: Persona
+    basta: Event = field(default_factory=Event)
+    aceptadas: list[str] = field(default_factory=list)
+    fallos: list[str] = field(default_factory=list)
+
+    def correr(self) -> None:
+        cuerpos: list[tuple[str, dict[str, Any]]] = [
+            ("tiempo-real", {"latitud": 6.2, "longitud": -75.5, "max_edad_s": 0}),
+            ("historico", {"ciudad": "Cali", "fecha_inicio": "2026-01-01", "fecha_fin": "2026-01-05"}),
+        ]
+        n = 0
+        while not self.basta.wait(0.3):
+            tipo, cuerpo = cuerpos[n % 2]
+            n += 1
+            try:
+                r = requests.post(
+                    f"{self.persona.base}/api/consultas/{tipo}", json=cuerpo, headers=self._cabeceras, timeout=30
+                )
+            except requests.RequestException as e:
+                self.fallos.append(repr(e))
+                continue
+            if r.status_code == 202:
+                self.aceptadas.append(r.json()["enlaces"]["self"])
+            else:
+                self.fallos.append(f"{r.status_code} {r.text}")
+
+    def estado(self, donde: str) -> str:
+        r = requests.get(self.persona.base + donde, headers=self._cabeceras, timeout=30)
+        return str(r.json()["consulta"]["estado"])
+
+    @property
+    def _cabeceras(self) -> dict[str, str]:
+        return {"Authorization": str(self.persona.http.headers["Authorization"])}
+
+
+def test_actualizar_bajo_carga_no_pierde_nada(en_marcha: Instalacion) -> None:
+    """Another release, told by what /health answers; every request is answered and every consulta ends well."""
+    gobierno, url = en_marcha.gobierno, f"http://127.0.0.1:{en_marcha.gobierno.puerto}"
+    vieja, trabajadores = en_marcha.version, [u for u in gobierno.vivos if "worker@" in u]
+    esperar(lambda: requests.get(f"{url}/health/ready", timeout=5).json()["trabajadores"] == 2, "two workers", 90)
+    assert all(vieja in gobierno.orden_de(u) for u in trabajadores)
+    carga = Carga(Persona(url, "carga"))
+    salud = en_marcha.fuente / "api/salud.py"
+    salud.write_text(salud.read_text().replace('jsonify(estado="ok")', 'jsonify(estado="ok", nueva="si")'))
+    ordenes = len(gobierno.ordenes)
+    with ThreadPoolExecutor(1) as hilo:
+        corre = hilo.submit(carga.correr)
+        try:
+            fin = en_marcha.instalar()
+            assert fin.returncode == 0, fin.stdout + fin.stderr
+            esperar(lambda: "nueva" in requests.get(f"{url}/health", timeout=10).text, "the new code", 60)
+        finally:
+            carga.basta.set()
+        corre.result()
+    rotadas = [o for o in gobierno.ordenes[ordenes:] if o[0] in ("reload", "restart")]
+    assert rotadas == [["reload", "climaguru-api.service"], *(["restart", u] for u in sorted(trabajadores))]
+    assert en_marcha.version != vieja
+    assert all(en_marcha.version in gobierno.orden_de(u) for u in trabajadores)
+    assert carga.fallos == []
+    assert len(carga.aceptadas) > 10
+    for donde in carga.aceptadas:
+        esperar(lambda donde=donde: carga.estado(donde) in ("completada", "error"), f"the end of {donde}", 90)  # type: ignore[misc]
+        assert carga.estado(donde) == "completada"
