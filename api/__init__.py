@@ -87,6 +87,7 @@ def _configurar(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=settings.url_limites,
         RATELIMIT_STORAGE_OPTIONS=OPCIONES,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_SWALLOW_ERRORS=True,  # of two that find Redis gone at once, only the first counts in memory
         RATELIMIT_HEADER_RETRY_AFTER=cabeceras.ESPERA_DEL_LIMITE,
         PROPAGATE_EXCEPTIONS=False,
         **documento.AJUSTES,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from threading import Thread
 from typing import Any
 
 import jwt
@@ -10,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from api.base import db
+from api.base import db, limitador
 from shared import usuarios
 from shared.settings import Settings
 from tests.api.ayuda import CLAVE, entrar, enviar, problema
@@ -267,3 +268,28 @@ def test_las_peticiones_de_un_usuario_se_limitan_y_las_de_otro_no(
     assert int(respuesta.headers["Retry-After"]) > 0
     assert respuesta.headers["X-RateLimit-Remaining"] == "0"
     assert cliente.get("/api/auth/me", headers=beto).status_code == 200
+
+
+@pytest.mark.parametrize("paso", ["incr", "get_expiry"])  # before the view, and when its headers are written
+def test_dos_peticiones_que_pierden_redis_a_la_vez_reciben_su_respuesta(
+    cliente: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, paso: str
+) -> None:
+    con, vieron, estados = entrar(cliente), [], []
+
+    def pedir() -> None:
+        estados.append(app.test_client().get("/api/auth/me", headers=con).status_code)
+
+    def se_cae(*_: object, **__: object) -> None:
+        vieron.append(paso)
+        if len(vieron) == 1:  # the other meets it too, and is answered first
+            otra = Thread(target=pedir)
+            otra.start()
+            otra.join()
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(limitador, "_storage_dead", False)  # so that it is again when the test ends
+    monkeypatch.setattr(limitador.storage, "check", lambda: False)
+    monkeypatch.setattr(limitador.storage, paso, se_cae)
+    pedir()
+    assert estados == [200, 200]
+    assert len(vieron) == 2
