@@ -9,7 +9,7 @@ import pytest
 from tests.caos.escenario import Escenario
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def escenario() -> Iterator[Escenario]:
     with Escenario(trabajadores=1) as e:
         yield e

@@ -10,7 +10,7 @@ from tests.deploy.servicio import CLAVE, Servicio, Terminal, servicio
 from tests.servidores import MariaDB, Redis
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def clima(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Iterator[Servicio]:
     """The API that the client's tests speak to."""
     redis = servidor_redis.url.removesuffix("/0") + "/7"
@@ -18,7 +18,7 @@ def clima(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Pa
         yield s
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def hecha(clima: Servicio) -> int:
     """The id of a historico of ana's, of January by hours, finished: some 100 KB."""
     with Cliente(clima.url) as cliente:
