@@ -53,6 +53,7 @@ ID_PETICION = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or cargar()
     registro.configurar(settings)
+    contadas.preparar(settings.prometheus_multiproc_dir)
     app = Flask("climaguru", static_folder=None)
     _configurar(app, settings)
     app.before_request(_empezar)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from flask import current_app, request
+from flask import current_app, g, request
 
 from api.actividad import direccion
 from api.errores import Problema
@@ -27,6 +27,7 @@ def admision(que: str) -> Iterator[dict[str, Any]]:
     huella = hashlib.sha256(orjson.dumps([que, request.get_json()], option=orjson.OPT_SORT_KEYS)).hexdigest()
     condiciones = {
         "ip": direccion(),
+        "id_peticion": g.id_peticion,
         "clave": clave,
         "huella": huella if clave else None,
     }

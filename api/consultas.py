@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 import structlog
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from redis.exceptions import RedisError
 
 from api import acceso, espera
@@ -145,7 +145,7 @@ def cancelar(consulta_id: int) -> Respuesta:
 def reintentar(consulta_id: int) -> Respuesta:
     """Pide otra vez solo lo que falló, de una consulta en error o completada en parte."""
     consulta = _propia(consulta_id)
-    if not consultas.reintentar(sesion(), consulta.id):
+    if not consultas.reintentar(sesion(), consulta.id, g.id_peticion):
         estado = f"La consulta está en estado «{consulta.estado}»"
         raise Problema(409, f"{estado}; solo se reintenta una en «error», o «completada» en parte.")
     anotar("reintentar_consulta", usuario_actual().id, {"consulta_id": consulta.id})

@@ -23,6 +23,8 @@ borra los que sobran: conserva el último de cada uno de los N días, y de las N
   --destinatarios FICHERO  claves públicas de age, una por línea: el respaldo va cifrado (RESPALDO_DESTINATARIOS)
   --diarios N              RESPALDO_DIARIOS; por defecto 7, al menos 1
   --semanales N            RESPALDO_SEMANALES; por defecto 4
+  --metrica FICHERO.prom   escribe en él cuándo terminó y cuánto ocupa, para Prometheus: la carpeta que lee el
+                           textfile de node_exporter (RESPALDO_METRICA)
   --solo-rotar             no hace ninguno; sólo borra los que sobran
   --dry-run                dice qué haría; comprueba programas, ajustes y conexión, y no escribe ni borra nada
   -h, --help               esta ayuda
@@ -50,7 +52,7 @@ leer_orden() {
             -h | --help) ayuda && exit 0 ;;
             --dry-run) ensayo=si ;;
             --solo-rotar) solo_rotar=si ;;
-            --entorno | --opciones | --base | --destino | --destinatarios | --diarios | --semanales)
+            --entorno | --opciones | --base | --destino | --destinatarios | --diarios | --semanales | --metrica)
                 [ -n "${2:-}" ] || falta_valor "$1"
                 nombre=${1#--}
                 printf -v "RESPALDO_${nombre^^}" %s "$2"
@@ -63,6 +65,7 @@ leer_orden() {
     [ -z "${RESPALDO_ENTORNO:-}" ] || leer_entorno "$RESPALDO_ENTORNO"
     destino=${RESPALDO_DESTINO:-/var/backups/climaguru}
     destinatarios=${RESPALDO_DESTINATARIOS:-}
+    metrica=${RESPALDO_METRICA:-}
     diarios=${RESPALDO_DIARIOS:-7} semanales=${RESPALDO_SEMANALES:-4}
     [[ $diarios =~ ^[1-9][0-9]{0,3}$ ]] || morir "$USO" "--diarios debe ser un número de 1 en adelante."
     [[ $semanales =~ ^(0|[1-9][0-9]{0,3})$ ]] || morir "$USO" "--semanales debe ser un número, 0 o mayor."
@@ -102,6 +105,14 @@ respaldar() {
     mv "$provisional" "$destino/$nombre"
     sync "$destino"
     hecho=$destino/$nombre
+}
+
+medir() { # for others to read, and whole or not at all
+    [ -n "$metrica" ] || return 0
+    printf '# TYPE %s gauge\n%s %s\n' climaguru_respaldo_terminado_seconds climaguru_respaldo_terminado_seconds \
+        "$(date +%s)" climaguru_respaldo_bytes climaguru_respaldo_bytes "$(stat -c %s "$hecho")" >"$metrica.nuevo"
+    chmod 0644 "$metrica.nuevo"
+    mv "$metrica.nuevo" "$metrica"
 }
 
 # The backups of this database that rotation does not keep, newest first.
@@ -159,6 +170,7 @@ flock -n 9 || morir "$OTRO_EN_MARCHA" "ya hay otro respaldo en marcha en $destin
 rm -f "$destino"/.en-curso-*
 [ $solo_rotar = si ] || respaldar
 rotar
+[ $solo_rotar = si ] || medir
 [ $solo_rotar = si ] ||
     decir "Respaldo listo y comprobado ($([ -n "$destinatarios" ] && echo cifrado || echo sin cifrar))," \
         "$(stat -c %s "$hecho") bytes:" $'\n'"$hecho"

@@ -158,16 +158,9 @@ escribir_ajustes() {
     mv "$entorno.nuevo" "$entorno"
 }
 
-con_ajustes() ( # COMMAND…: with the services' environment, read as systemd reads it and not by a shell, and as their user
-    for fichero in "$entorno" ${migrar:+"$etc/migraciones.env"}; do
-        [ -f "$fichero" ] || continue
-        while IFS= read -r linea || [ -n "$linea" ]; do
-            case "$linea" in [A-Z]*=*) export "${linea?}" ;; esac
-        done <"$fichero"
-    done
-    cd /
-    if [ -n "$raiz" ]; then exec "$@"; else exec runuser -u climaguru -- "$@"; fi
-)
+con_ajustes() { # COMMAND…: as the services run it
+    RAIZ="$raiz" MIGRAR="$migrar" sh "$repo/deploy/con-ajustes.sh" "$@"
+}
 
 ficheros() {
     cambios=no
@@ -175,6 +168,8 @@ ficheros() {
         poner "$guion" "$opt/deploy/${guion#"$repo"/deploy/}" 755
     done
     poner "$repo/README.md" "$opt/README.md" 644
+    poner "$repo/deploy/RUNBOOK.md" "$opt/deploy/RUNBOOK.md" 644
+    poner "$repo/deploy/climaguru.sh" "$raiz/usr/local/sbin/climaguru" 755
     cambios=no
     for unidad in "$repo"/deploy/systemd/climaguru*; do
         poner "$unidad" "$raiz/etc/systemd/system/${unidad##*/}" 644

@@ -246,7 +246,7 @@ class Encargo:
     """A consulta in the hands of one worker. turno is its fencing token: a later holder has a higher one.
 
     lugar is None while the city name still has to be looked up by a provider. creada_en: by the database's clock.
-    programada: a programacion asked, and nobody waits at a screen.
+    programada: a programacion asked, and nobody waits at a screen. id_peticion: of the HTTP request that asked.
     """
 
     id: int
@@ -257,3 +257,4 @@ class Encargo:
     creada_en: datetime
     parcial: bool = False  # it had been answered in part before
     programada: bool = False
+    id_peticion: str | None = None

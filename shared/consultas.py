@@ -69,6 +69,7 @@ def crear(
     max_activas: int,
     max_pendientes: int = 1_000_000,
     ip: str | None = None,
+    id_peticion: str | None = None,
     clave: str | None = None,
     huella: str | None = None,
 ) -> tuple[Consulta, bool]:
@@ -86,6 +87,7 @@ def crear(
     consulta = Consulta(
         usuario_id=usuario_id,
         ip_origen=ip,
+        id_peticion=id_peticion,
         clave_idempotencia=clave,
         huella=huella,
         tocar_en=ahora(PRIMER_TOQUE_S),
@@ -235,7 +237,7 @@ def cancelar(s: Session, consulta_id: int) -> bool:
     return any(_fallar(s, consulta_id, estado, CodigoError.CANCELADA, CANCELADA) for estado in estados)
 
 
-def reintentar(s: Session, consulta_id: int) -> bool:
+def reintentar(s: Session, consulta_id: int, id_peticion: str | None = None) -> bool:
     """Put an error, or an answer in part, back to pendiente with its attempts renewed. False: neither of them.
 
     What providers had answered is kept: respuestas of a historico, and the sources in datos_clima.
@@ -247,6 +249,7 @@ def reintentar(s: Session, consulta_id: int) -> bool:
         "tiempo_respuesta_ms": None,
         "fuentes_usadas": None,
         "fuentes_fallidas": None,
+        "id_peticion": id_peticion,
         "intentos": 0,
         "progreso": 0,
         "disponible_en": ahora(),

@@ -71,6 +71,7 @@ def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
         fila["creada_en"],
         parcial=fila["parcial"],
         programada=fila["programacion_id"] is not None,
+        id_peticion=fila["id_peticion"],
     )
 
 

@@ -25,6 +25,7 @@ def crear(
     max_activas: int,
     max_pendientes: int,
     ip: str | None = None,
+    id_peticion: str | None = None,
     clave: str | None = None,
     huella: str | None = None,
 ) -> tuple[Lote, bool]:
@@ -48,7 +49,7 @@ def crear(
         if ganador is None:
             raise
         return ganador, True
-    _llenar(s, lote, pedidos, ip_origen=ip)
+    _llenar(s, lote, pedidos, ip_origen=ip, id_peticion=id_peticion)
     return lote, False
 
 

@@ -6,7 +6,9 @@ any of them can tell the sum; without it each knows only of itself.
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -39,18 +41,38 @@ reparaciones = Counter(
 )
 llamadas = Histogram(
     "climaguru_proveedor_duracion_seconds",
-    "What a consulta asked of one provider, retries included, by how it came out.",
-    ["proveedor", "estado"],
+    "What a consulta, or a round of a historico, asked of one provider, retries included; estado: that of its fuente.",
+    ["tipo", "proveedor", "estado"],
     buckets=RAPIDO,
 )
 reintentos = Counter("climaguru_proveedor_reintentos", "Calls made again after a failure that may pass.", ["proveedor"])
-compartidas = Counter("climaguru_proveedor_compartidas", "Answers that another consulta had asked for.", ["proveedor"])
+compartidas = Counter(
+    "climaguru_proveedor_compartidas",
+    "Answers that another consulta had asked for; de: reciente, or pasado (parts of a historico).",
+    ["proveedor", "de"],
+)
+
+
+def preparar(carpeta: str) -> None:
+    """Before anything is counted. carpeta: PROMETHEUS_MULTIPROC_DIR, here and below."""
+    if carpeta:
+        Path(carpeta).mkdir(parents=True, exist_ok=True)
 
 
 def texto(carpeta: str) -> bytes:
-    """All of it in Prometheus' text format. carpeta: PROMETHEUS_MULTIPROC_DIR."""
+    """All of it in Prometheus' text format."""
+    return generate_latest(_registro(carpeta))
+
+
+def servir(escucha: str, carpeta: str) -> None:
+    """Tell it at http://ADDRESS:PORT/metrics from a thread. escucha: "ADDRESS:PORT". Raises OSError: it is taken."""
+    host, _, puerto = escucha.rpartition(":")
+    start_http_server(int(puerto), host, _registro(carpeta))
+
+
+def _registro(carpeta: str) -> CollectorRegistry:
     if not carpeta:
-        return generate_latest(REGISTRY)
+        return REGISTRY
     registro = CollectorRegistry()
     MultiProcessCollector(registro, carpeta)  # type: ignore[no-untyped-call]
-    return generate_latest(registro)
+    return registro

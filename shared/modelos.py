@@ -172,6 +172,7 @@ class Consulta(Base):
     mensaje_error: Mapped[str | None] = mapped_column(Text)
     tiempo_respuesta_ms: Mapped[int | None] = mapped_column(Integer)
     ip_origen: Mapped[str | None] = mapped_column(String(45))
+    id_peticion: Mapped[str | None] = mapped_column(String(64))  # added: the request that asked; for the logs
     creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora(), index=True)
     completada_en: Mapped[datetime | None] = mapped_column(InstanteUtc)
     # added: what was asked

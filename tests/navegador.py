@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -40,12 +41,18 @@ class Navegador:
         self.quejas: list[str] = []
         self.pedidas: list[str] = []
 
-    def abrir(self, url: str) -> None:
+    def abrir(self, url: str, **cabeceras: str) -> None:
+        """cabeceras: sent with this request and all that follow."""
         destino = self.orden("Target.createTarget", url="about:blank")["targetId"]
         self._pagina = self.orden("Target.attachToTarget", targetId=destino, flatten=True)["sessionId"]
         for dominio in ("Runtime", "Log", "Network", "Page"):
             self.orden(f"{dominio}.enable")
+        self.orden("Network.setExtraHTTPHeaders", headers=cabeceras)
         self.orden("Page.navigate", url=url)
+
+    def foto(self) -> bytes:
+        """The page as a PNG."""
+        return base64.b64decode(self.orden("Page.captureScreenshot")["data"])
 
     def orden(self, metodo: str, **parametros: Any) -> dict[str, Any]:
         """Send a command and return its result; the events that come meanwhile are noted."""

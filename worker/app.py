@@ -6,10 +6,11 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from celery import signals
 from redis.exceptions import RedisError
 
-from shared import registro
+from shared import metricas, registro
 from shared.almacen import abrir
 from shared.cola import crear_celery, latir
 from shared.memoria import contener
@@ -17,7 +18,10 @@ from shared.settings import cargar
 from worker.agenda import AGENDA
 from worker.presencia import Presencia
 
+log = structlog.get_logger()
+
 settings = cargar()
+metricas.preparar(settings.prometheus_multiproc_dir)
 app = crear_celery(settings)
 app.set_current()
 Presencia.url_redis = settings.url_redis  # not in app.conf, which Flower shows to whoever asks
@@ -37,8 +41,13 @@ def _latir(**_: Any) -> None:
 
 
 @signals.worker_init.connect
-def _memoria(**_: Any) -> None:
+def _empezar(**_: Any) -> None:
     contener()
+    if settings.metricas_escucha:
+        try:
+            metricas.servir(settings.metricas_escucha, settings.prometheus_multiproc_dir)
+        except OSError as e:  # another worker of this machine was first; with the folder it tells ours too
+            log.warning("metricas_sin_puerto", escucha=settings.metricas_escucha, error=e.strerror)
 
 
 @signals.setup_logging.connect

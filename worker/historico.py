@@ -16,7 +16,7 @@ from time import monotonic
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import consultas, respuestas
+from shared import consultas, metricas, respuestas
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Periodo, campos_de, fuente_json
 from shared.db import Sesiones
 from shared.series import Fila, empacar
@@ -108,6 +108,7 @@ class Historico:
             faltan = pendientes(pregunta.periodo, hechos.get(nombre, []))
             partes, obra.tramos[nombre] = self._pasado.repartir(nombre, pregunta, faltan)
             for parte in partes:
+                metricas.compartidas.labels(nombre, "pasado").inc()
                 self._guardar(encargo, obra, parte.tramo, parte.fuente, parte.filas)
         return obra
 

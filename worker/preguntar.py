@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
 
+from shared import metricas
 from shared.almacen import abrir
-from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor
+from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor, TipoConsulta
 from shared.db import Sesiones
 from shared.limites import Limites
 from shared.settings import Settings
@@ -85,7 +87,8 @@ class Preguntador:
     def preguntar(self, preguntas: Mapping[str, Pregunta]) -> Iterator[Contestacion]:
         """Yield each provider's Contestacion as it comes; at the last deadline those still missing are fallida."""
         pendientes: dict[Future[Contestacion], str] = {
-            self._hilos.submit(self._una, nombre, pregunta): nombre for nombre, pregunta in preguntas.items()
+            self._hilos.submit(copy_context().run, self._una, nombre, pregunta): nombre  # their log lines say whose
+            for nombre, pregunta in preguntas.items()
         }
         plazo = max((p.plazo for p in preguntas.values()), default=0.0)
         try:
@@ -116,11 +119,19 @@ class Preguntador:
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
 
+        reintento = metricas.reintentos.labels(nombre).inc
         if clave is None:
-            return Http(self._sesion, self._esperas, plazo, permiso)
-        return Http(self._sesion, self._esperas, plazo, permiso, clave.tapar)
+            return Http(self._sesion, self._esperas, plazo, permiso, reintento)
+        return Http(self._sesion, self._esperas, plazo, permiso, reintento, clave.tapar)
 
     def _una(self, nombre: str, pregunta: Pregunta) -> Contestacion:
+        empezo = monotonic()
+        contestacion = self._contestacion(nombre, pregunta)
+        tipo = TipoConsulta.HISTORICO if pregunta.periodo else TipoConsulta.TIEMPO_REAL
+        metricas.llamadas.labels(tipo, nombre, contestacion.fuente.estado).observe(monotonic() - empezo)
+        return contestacion
+
+    def _contestacion(self, nombre: str, pregunta: Pregunta) -> Contestacion:
         empezo = monotonic()
         try:
             compartida = self._compartida(nombre, pregunta)
@@ -138,7 +149,10 @@ class Preguntador:
         clave = self.clave(nombre, pregunta.usuario_id)
         cual = clave_de(nombre, pregunta.lugar, pregunta.periodo, pregunta.campos, clave)
         edad_s = EDAD_POR_DEFECTO_S if pregunta.max_edad_s is None else pregunta.max_edad_s
-        return self._compartidor.obtener(cual, edad_s, pregunta.plazo, lambda: self._llamar(nombre, pregunta, clave))
+        c = self._compartidor.obtener(cual, edad_s, pregunta.plazo, lambda: self._llamar(nombre, pregunta, clave))
+        if c.desde_cache:
+            metricas.compartidas.labels(nombre, "reciente").inc()
+        return c
 
     def _nada_que_decir(self, nombre: str, pregunta: Pregunta, c: Compartida) -> bool:
         """Are these past days settled? Then there is nothing to say of them, and asking again would not help."""

@@ -65,7 +65,8 @@ class Proceso:
             return
         if encargo.intentos == 1:
             metricas.esperas.labels(cola).observe(_desde_que_llego_s(encargo))
-        with structlog.contextvars.bound_contextvars(consulta_id=encargo.id, intento=encargo.intentos):
+        quien = {"id_peticion": encargo.id_peticion} if encargo.id_peticion else {}
+        with structlog.contextvars.bound_contextvars(consulta_id=encargo.id, intento=encargo.intentos, **quien):
             fin = self._hasta_su_fin(encargo, cola)
         metricas.duraciones.labels(encargo.pedido.tipo, fin).observe(_desde_que_llego_s(encargo))
 

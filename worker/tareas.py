@@ -42,6 +42,13 @@ def probar_clave(clave_id: int) -> None:
     probador.probar(clave_id)
 
 
+@signals.task_prerun.connect
+def _nombrar(task_id: str, **_: Any) -> None:
+    """From here on every line of this thread's log says which task it is of."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(id_tarea=task_id)
+
+
 @signals.worker_shutting_down.connect
 def _parar(**_: Any) -> None:
     proceso.parar()

@@ -8,5 +8,6 @@ destino=${CLIMAGURU_DESTINO:-/etc/nginx/conf.d/default.conf}
 
 grep -q 'server 127\.0\.0\.1:8000 ' "$origen" || { echo "$origen no nombra 127.0.0.1:8000" >&2 && exit 1; }
 sed -e "s/127\.0\.0\.1:8000/${CLIMAGURU_API:-api:8000}/" -e "s/127\.0\.0\.1:5555/${CLIMAGURU_FLOWER:-flower:5555}/" \
+    -e 's/^\( *\)allow 127\.0\.0\.1;/\1allow 127.0.0.1;\n\1allow 172.16.0.0\/12;  # Docker, through which this machine arrives/' \
     "$origen" >"$destino"
 [ -e /proc/net/if_inet6 ] || sed -i '/listen \[::\]/d' "$destino"

@@ -47,7 +47,7 @@ def levantar(o: Opciones) -> None:
         raise NoArranca(f"El puerto {o.puerto} ya está ocupado. Elija otro con --puerto, o pare lo que lo usa.")
     o.datos.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _cerrojo(o.datos), tempfile.TemporaryDirectory(prefix="climaguru-") as corto:
-        variables = _variables(o, Path(corto))
+        variables = _variables(o, Path(corto)) | _metricas(o)
         clave_admin = _preparar_base(_settings(variables))
         supervisor = Supervisor(_servicios(o, variables), entorno(**variables), o.datos)
         supervisor.decir(f"ClimaGuru arranca; datos en {o.datos}")
@@ -90,6 +90,13 @@ def _variables(o: Opciones, corto: Path) -> dict[str, str]:
         ruta = ruta if len(str(ruta)) < LARGO_RUTA_SOCKET else corto / "redis.sock"
         variables["REDIS_URL"] = f"unix://{ruta}"
     return variables | _laboratorio(o)
+
+
+def _metricas(o: Opciones) -> dict[str, str]:
+    """Where the processes count what /metrics adds up, from zero at every start."""
+    carpeta = o.datos / "metricas"
+    shutil.rmtree(carpeta, ignore_errors=True)
+    return {"PROMETHEUS_MULTIPROC_DIR": str(carpeta)}
 
 
 def _laboratorio(o: Opciones) -> dict[str, str]:

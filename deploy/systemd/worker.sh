@@ -27,7 +27,8 @@ case "${CLIMAGURU_CONCURRENCIA:-1}" in
     *[!0-9]* | 0*) mal "CLIMAGURU_CONCURRENCIA debe ser un número de hilos." ;;
 esac
 
+# Heartbeats stay: it is through them that Flower turns events on.
 # The venv of this release by its real path: an upgrade changes nothing under a worker until its turn to restart comes.
 venv=$(readlink -f "$1")
 exec "$venv/bin/python" -m celery -A worker.app worker -Q "$colas" -n "$instancia@%h" -l WARNING \
-    ${CLIMAGURU_CONCURRENCIA:+-c "$CLIMAGURU_CONCURRENCIA"} --without-gossip --without-mingle --without-heartbeat
+    ${CLIMAGURU_CONCURRENCIA:+-c "$CLIMAGURU_CONCURRENCIA"} --without-gossip --without-mingle

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.cliente import Cliente
+from deploy.laboratorio.cli import variables
+from tests.deploy.gobierno import Gobierno
+from tests.deploy.instalacion import FUERA, REPO, Instalacion
 from tests.deploy.servicio import CLAVE, Servicio, Terminal, servicio
-from tests.servidores import MariaDB, Redis
+from tests.servidores import MariaDB, Redis, puerto_libre
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,38 @@ def ana(terminal: Terminal, clima: Servicio) -> Terminal:
     """ana's terminal, logged in."""
     terminal.entrar(clima.url)
     return terminal
+
+
+@pytest.fixture(scope="package")
+def nueva(carpeta: Path) -> Iterator[Instalacion]:
+    """Installed once without a database: nothing is started yet."""
+    sitio = carpeta / "instalar"
+    sitio.mkdir()
+    fuente = sitio / "fuente"
+    shutil.copytree(REPO, fuente, ignore=FUERA)
+    raiz = sitio / "raiz"
+    gobierno = Gobierno(raiz, sitio, puerto_libre())
+    una = Instalacion(fuente, raiz, gobierno)
+    ensayo = una.instalar("--dry-run")
+    assert ensayo.returncode == 0, ensayo.stderr
+    assert "Nada se ha cambiado" in ensayo.stdout
+    assert not raiz.exists()
+    assert not gobierno.ordenes
+    fin = una.instalar("--nombre", "clima.ejemplo.co")
+    assert (fin.returncode, "Falta DATABASE_URL" in fin.stdout) == (3, True), fin.stderr
+    una.recien = una.fichero.read_text()
+    yield una
+    gobierno.cerrar()
+
+
+@pytest.fixture(scope="package")
+def en_marcha(nueva: Instalacion, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Instalacion:
+    """The settings filled in by hand, and instalar.sh once more."""
+    texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={mariadb.crear_base('cg_instalar')}\n")
+    texto = texto.replace("\nREDIS_URL=redis://127.0.0.1:6379/0\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n")
+    texto += "".join(f"{n}={u}\n" for n, u in variables(laboratorio).items()) + "BCRYPT_ROUNDS=4\n"
+    nueva.fichero.write_text(texto)
+    fin = nueva.instalar()
+    assert fin.returncode == 0, fin.stdout + fin.stderr
+    assert nueva.fichero.read_text() == texto
+    return nueva

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.frente import Nginx
 from tests.pila import entorno_limpio
-from tests.servidores import Servidor, binario
+from tests.servidores import Servidor, binario, puerto_libre
 
 RAIZ = Path(__file__).parents[2]
 DOCKER = RAIZ / "deploy" / "docker"
@@ -47,6 +47,8 @@ class Contenedor(Servidor):
 
     def entorno(self) -> dict[str, str]:
         propios = {n: v for n, v in servicios()[self.nombre]["environment"].items() if v is not None}
+        aqui = {"/tmp": str(self.carpeta), "0.0.0.0:9200": f"127.0.0.1:{puerto_libre()}"}
+        propios = {n: orden_con(v, aqui) for n, v in propios.items()}
         camino = f"{DOCKER}{os.pathsep}{BIN}{os.pathsep}{os.environ['PATH']}"
         return entorno_limpio() | {"PATH": camino, "SECRETOS_DIR": str(self._montados())} | propios | self.ajustes
 

@@ -53,22 +53,56 @@ class Gobierno:
         self._servidor.server_close()
 
     def obedecer(self, verbo: str, *resto: str) -> tuple[int, str]:
-        unidades = [u for u in resto if not u.startswith("--")]
+        unidades = self._unidades([u for u in resto if not u.startswith("--")])
+        vivas = [u for u in unidades if u in self.vivos]
         match verbo:
             case "is-active":
-                return (0 if unidades[0] in self.vivos else 3), ""
+                return (0 if vivas else 3), ""
             case "start":
-                for nombre in UNIDADES:
-                    self._arrancar(f"{nombre}.service")
+                self._arrancar_si_faltan(unidades)
+            case "enable" | "disable":
+                if "--now" in resto:
+                    self._arrancar_si_faltan(unidades) if verbo == "enable" else self._parar_todas(vivas)
+            case "stop":
+                self._parar_todas(vivas)
             case "reload":
                 self._recargar(unidades[0])
             case "restart" | "try-restart":
-                for unidad in set(unidades) & set(self.vivos):
-                    self._parar(unidad)
-                    self._arrancar(unidad)
+                self._parar_todas(vivas)
+                self._arrancar_si_faltan(vivas)
+            case "kill":
+                self._matar(vivas)
             case "list-units":
-                return 0, "".join(f"{u} loaded active running x\n" for u in sorted(self.vivos) if "worker@" in u)
+                patron = resto[-1].rstrip("*'")
+                return 0, "".join(f"{u} loaded active running x\n" for u in sorted(self.vivos) if u.startswith(patron))
+            case _:
+                return 1, f"Unknown command verb {verbo}.\n"
         return 0, ""
+
+    def _unidades(self, pedidas: list[str]) -> list[str]:
+        """With their suffix; the target is all of its own."""
+        pedidas = [u if u.endswith((".service", ".target")) else f"{u}.service" for u in pedidas]
+        todas = [f"{u}.service" for u in UNIDADES]
+        todas += [u for u in self.vivos if u not in todas]
+        return todas if "climaguru.target" in pedidas else pedidas
+
+    def _arrancar_si_faltan(self, unidades: list[str]) -> None:
+        for unidad in unidades:
+            if unidad not in self.vivos and unidad.startswith("climaguru"):
+                self._arrancar(unidad)
+
+    def _parar_todas(self, unidades: list[str]) -> None:
+        for unidad in unidades:
+            self._parar(unidad)
+
+    def _matar(self, unidades: list[str]) -> None:
+        """SIGKILL; and as Restart=always says."""
+        for unidad in unidades:
+            servicio, pila = self.vivos.pop(unidad)
+            servicio.proceso.kill()
+            servicio.proceso.wait()
+            pila.close()
+            self._arrancar(unidad)
 
     def orden_de(self, unidad: str) -> str:
         """The command line it runs with now."""
@@ -77,7 +111,9 @@ class Gobierno:
     def _arrancar(self, unidad: str) -> None:
         lineas = (self.raiz / "etc/climaguru/climaguru.env").read_text().splitlines()
         entorno = dict(linea.split("=", 1) for linea in lineas if "=" in linea and linea[0] not in "# ")
-        maquina = Maquina(self.raiz, entorno)
+        instancia = self.raiz / f"etc/climaguru/worker-{unidad.partition('@')[2].removesuffix('.service')}.env"
+        propias = instancia.read_text().splitlines() if instancia.is_file() else []
+        maquina = Maquina(self.raiz, entorno | dict(linea.split("=", 1) for linea in propias))
         pila = ExitStack()
         if unidad != "climaguru-api.service":
             self.vivos[unidad] = pila.enter_context(maquina.servicio(unidad)), pila

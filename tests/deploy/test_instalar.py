@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from deploy.laboratorio.cli import variables
-from tests.deploy.gobierno import Gobierno
+from tests.deploy.instalacion import REPO, Instalacion
 from tests.pila import Persona, entorno_limpio
-from tests.servidores import MariaDB, Redis, esperar, puerto_libre
+from tests.servidores import esperar
 
-REPO = Path(__file__).parents[2]
-FUERA = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "descargas", ".hypothesis")
 GUIONES = sorted(f for f in REPO.rglob("*.sh") if ".venv" not in f.parts)
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the machine it installs is Linux"),
@@ -40,67 +36,6 @@ def retrato(raiz: Path) -> dict[str, tuple[int, str]]:
         )
         for f in [*sueltos, *(f for carpeta in carpetas for f in carpeta.rglob("*"))]
     }
-
-
-@dataclass
-class Instalacion:
-    fuente: Path
-    raiz: Path
-    gobierno: Gobierno
-    recien: str = ""  # climaguru.env before anybody filled it in
-
-    def instalar(self, *opciones: str, **entorno: str) -> subprocess.CompletedProcess[str]:
-        fijo = {"RAIZ": str(self.raiz), "SYSTEMCTL": str(self.gobierno.systemctl), "PYTHON": sys.executable}
-        return subprocess.run(
-            ["sh", str(self.fuente / "deploy" / "instalar.sh"), *opciones],
-            env=entorno_limpio(**fijo) | entorno,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    @property
-    def fichero(self) -> Path:
-        return self.raiz / "etc/climaguru/climaguru.env"
-
-    @property
-    def version(self) -> str:
-        return (self.raiz / "opt/climaguru/venv").readlink().name
-
-
-@pytest.fixture(scope="module")
-def nueva(carpeta: Path) -> Iterator[Instalacion]:
-    """Installed once without a database: nothing is started yet."""
-    sitio = carpeta / "instalar"
-    sitio.mkdir()
-    fuente = sitio / "fuente"
-    shutil.copytree(REPO, fuente, ignore=FUERA)
-    raiz = sitio / "raiz"
-    gobierno = Gobierno(raiz, sitio, puerto_libre())
-    una = Instalacion(fuente, raiz, gobierno)
-    ensayo = una.instalar("--dry-run")
-    assert ensayo.returncode == 0, ensayo.stderr
-    assert "Nada se ha cambiado" in ensayo.stdout
-    assert not raiz.exists()
-    assert not gobierno.ordenes
-    fin = una.instalar("--nombre", "clima.ejemplo.co")
-    assert (fin.returncode, "Falta DATABASE_URL" in fin.stdout) == (3, True), fin.stderr
-    una.recien = una.fichero.read_text()
-    yield una
-    gobierno.cerrar()
-
-
-@pytest.fixture(scope="module")
-def en_marcha(nueva: Instalacion, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Instalacion:
-    """The settings filled in by hand, and instalar.sh once more."""
-    texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={mariadb.crear_base('cg_instalar')}\n")
-    texto = texto.replace("\nREDIS_URL=redis://127.0.0.1:6379/0\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n")
-    texto += "".join(f"{n}={u}\n" for n, u in variables(laboratorio).items()) + "BCRYPT_ROUNDS=4\n"
-    nueva.fichero.write_text(texto)
-    fin = nueva.instalar()
-    assert fin.returncode == 0, fin.stdout + fin.stderr
-    assert nueva.fichero.read_text() == texto
-    return nueva
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")

@@ -205,6 +205,11 @@ def test_una_consulta_recorre_las_unidades_de_principio_a_fin(
             esperar_a(beat, lambda: r.get(f"{PREFIJO}latido"), "beat ticking")
         sobre = Persona(url, "ana").pedir("tiempo-real", ciudad="Cali", proveedores=["openmeteo"])
         assert sobre["consulta"]["estado"] == "completada"
+        contado = requests.get(f"{url}/metrics", timeout=10).text
+        assert 'climaguru_consultas_aceptadas_total{origen="tiempo_real"} 1.0' in contado  # by the API
+        assert (
+            'climaguru_consulta_duracion_seconds_count{fin="completada",tipo="tiempo_real"}' in contado
+        )  # by the worker
         for servicio in (beat, trabajador, api):
             servicio.parar()
 

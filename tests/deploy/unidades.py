@@ -68,7 +68,7 @@ class Maquina:
     venv: Path = field(default_factory=lambda: Path(sys.prefix))
 
     def __post_init__(self) -> None:
-        for carpeta in ("opt/climaguru/deploy/systemd", "var/lib/climaguru", "etc/climaguru"):
+        for carpeta in ("opt/climaguru/deploy/systemd", "var/lib/climaguru", "etc/climaguru", "run/climaguru"):
             (self.raiz / carpeta).mkdir(parents=True, exist_ok=True)
         if not (self.raiz / "opt/climaguru/venv").exists():
             (self.raiz / "opt/climaguru/venv").symlink_to(self.venv)
@@ -79,13 +79,16 @@ class Maquina:
         (texto,) = leer(unidad)[clave]
         instancia = re.search(r"@(.+)\.service", unidad)
         texto = texto.replace("%i", instancia[1] if instancia else "").replace("$$", "$")
-        return shlex.split(re.sub(r"(?<![\w/])/(opt|var/lib|etc)/climaguru", rf"{self.raiz}/\1/climaguru", texto))
+        return shlex.split(self._nuestra(texto))
+
+    def _nuestra(self, texto: str) -> str:
+        return re.sub(r"(?<![\w/])/(opt|var/lib|etc|run)/climaguru", rf"{self.raiz}/\1/climaguru", texto)
 
     @contextmanager
     def servicio(self, unidad: str, *opciones: str, **entorno: str) -> Iterator[Servicio]:
         """Start it as systemd would: its environment only, its system calls, no capability, no new code in memory."""
         ajustes = leer(unidad)
-        fijas = dict(par.split("=", 1) for par in shlex.split(" ".join(ajustes["Environment"])))
+        fijas = dict(par.split("=", 1) for par in shlex.split(self._nuestra(" ".join(ajustes["Environment"]))))
         variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **fijas, **self.entorno, **entorno}
         celda = [sys.executable, str(CELDA), ",".join(sorted(llamadas_permitidas(ajustes)))]
         salida = self.raiz / f"{unidad}.txt"

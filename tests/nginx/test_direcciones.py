@@ -71,7 +71,7 @@ def test_la_api_recibe_las_cabeceras_que_pide_la_guia(eco: tuple[Nginx, Vistas])
 @pytest.mark.parametrize(
     "ruta",
     [
-        *(b"/metrics", b"/metrics/", b"//metrics", b"/flower/", b"/flower/dashboard", b"/", b"/.env", b"/apix"),
+        *(b"/metrics", b"/metrics/", b"//metrics", b"/flower", b"/flowers/", b"/", b"/.env", b"/apix"),
         *(b"/api/../metrics", b"/api/%2e%2e/metrics", b"/api/..%2fmetrics", b"/api/x/../../metrics", b"/api"),
         *(b"/health/../metrics", b"/api//../metrics", b"/api/./../metrics", b"/healthy", b"/metrics?/api/"),
     ],

@@ -102,7 +102,8 @@ def crear_sesion(conexiones: int) -> requests.Session:
 class Http:
     """The calls of one consulta to one provider, all within one deadline (a time.monotonic() value).
 
-    permiso: held around each call, told its cost; raises Omitida when the call may not be made.
+    permiso: held around each call, told its cost; raises Omitida when the call may not be made. al_reintentar: called
+    before each call that is made again.
     tapar: applied to every body; takes the key out of it.
     laboratorio: True once any answer came from the laboratory. latencia_ms: of all calls so far.
     """
@@ -113,9 +114,11 @@ class Http:
         esperas: Esperas,
         plazo: float,
         permiso: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+        al_reintentar: Callable[[], None] = lambda: None,
         tapar: Callable[[bytes], bytes] = lambda cuerpo: cuerpo,
     ) -> None:
         self._tapar = tapar
+        self._al_reintentar = al_reintentar
         self._permiso = permiso
         self._sesion = sesion
         self._esperas = esperas
@@ -146,6 +149,7 @@ class Http:
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, ErrorProveedor) and e.reintentable),
             wait=self._espera,
             stop=self._parar,
+            before_sleep=lambda _: self._al_reintentar(),
             reraise=True,
         )
 
