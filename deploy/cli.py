@@ -70,7 +70,8 @@ def main() -> None:
     help="Procesos de trabajo por cola (tiempo_real y historico tienen los suyos).",
 )
 @click.option("--laboratorio", is_flag=True, help="Usa proveedores simulados en lugar de los de verdad.")
-def up(puerto: int, host: str, datos: Path, trabajadores: int, laboratorio: bool) -> None:
+@click.option("--flower", type=click.IntRange(1, 65535), help="También Flower, en este puerto de 127.0.0.1.")
+def up(puerto: int, host: str, datos: Path, trabajadores: int, laboratorio: bool, flower: int | None) -> None:
     """Arranca todo en esta máquina: base de datos, cola, API, trabajadores y agenda. Ctrl-C lo para.
 
     Con DATABASE_URL o REDIS_URL en el entorno usa esos servidores en lugar de los incluidos (SQLite y Valkey).
@@ -80,7 +81,7 @@ def up(puerto: int, host: str, datos: Path, trabajadores: int, laboratorio: bool
     from deploy.local.supervisor import NoArranca
 
     try:
-        levantar(Opciones(host, puerto, datos.resolve(), trabajadores, laboratorio))
+        levantar(Opciones(host, puerto, datos.resolve(), trabajadores, laboratorio, flower))
     except NoArranca as e:
         raise click.ClickException(str(e)) from e
 

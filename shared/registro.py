@@ -1,4 +1,7 @@
-"""Structured logs: one JSON line per event in production, readable colours elsewhere."""
+"""Structured logs: one JSON line per event in production, readable colours elsewhere.
+
+Under systemd each line begins with its priority as sd-daemon(3) has it, so that `journalctl -p warning` finds them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.settings import Settings
+
+PRIORIDADES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 
 
 def configurar(settings: Settings) -> None:
@@ -20,7 +25,7 @@ def configurar(settings: Settings) -> None:
     ]
     produccion = settings.flask_env == "production"
     final: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [structlog.processors.format_exc_info, _json(con_prioridad=bool(settings.journal_stream))]
         if produccion
         else [
             structlog.dev.ConsoleRenderer(
@@ -52,3 +57,13 @@ def configurar(settings: Settings) -> None:
     ):
         logging.getLogger(ruidoso).setLevel(logging.WARNING)
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warnings print whole URLs, keys included
+
+
+def _json(*, con_prioridad: bool) -> Processor:
+    dibujar = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+    def linea(registrador: WrappedLogger, metodo: str, hecho: EventDict) -> str:
+        prioridad = f"<{PRIORIDADES.get(hecho.get('level', ''), 6)}>" if con_prioridad else ""
+        return f"{prioridad}{dibujar(registrador, metodo, hecho)!s}"
+
+    return linea

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     jwt_refresh_token_expires: int = Field(86400, ge=1)
     bcrypt_rounds: int = Field(12, ge=4, le=16)
     registro_abierto: bool = True
+    journal_stream: str = ""
     cors_origins: Annotated[list[str], NoDecode, AfterValidator(_origenes)] = []
     proxies_de_confianza: int = Field(0, ge=0)
     limite_login: str = "60/minute"

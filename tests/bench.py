@@ -2,7 +2,8 @@
 
 1. Waiting clients: latency of GET /api/auth/me on one API process, alone and beside 300 clients that wait.
 2. Passwords (bench_claves.py): what clients that log in without pause cost the others.
-3. Throughput: consultas tiempo_real per second through the whole stack, with one and with two worker processes.
+3. Throughput (bench_caudal.py): consultas tiempo_real per second through the whole stack, with one and two worker
+   processes and beside Flower, and what each costs in processor time, memory and connections.
 
 Instead, with ARGS=--reportes: reports and lists at a million consultas (tests/bench_reportes.py);
 --programaciones: many batches due at once (tests/bench_programaciones.py); --memoria: memory at the longest historicos
@@ -12,11 +13,9 @@ consultas costs those who work meanwhile (tests/bench_limpieza.py).
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
@@ -28,15 +27,13 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from deploy.laboratorio.cli import variables
-from tests import bench_claves, bench_limpieza, bench_memoria, bench_programaciones, bench_reportes
+from tests import bench_caudal, bench_claves, bench_limpieza, bench_memoria, bench_programaciones, bench_reportes
 from tests.frente import Api, con_esquema
-from tests.pila import Persona, pila
-from tests.servidores import MariaDB, Redis, esperar, puerto_libre
+from tests.pila import Persona
+from tests.servidores import MariaDB, Redis, esperar
 
 ESPERAN = 300
 PETICIONES = 300
-CONSULTAS = 400
 consola = Console()
 
 
@@ -59,7 +56,7 @@ def main() -> None:
             else:
                 _esperas(carpeta, mariadb, redis)
                 bench_claves.medir(consola, _sub(carpeta, "claves"), mariadb, redis)
-                _caudal(carpeta, mariadb, redis)
+                bench_caudal.medir(consola, carpeta, mariadb, redis)
         finally:
             redis.parar()
             mariadb.parar()
@@ -144,56 +141,6 @@ def _preguntas(mariadb: MariaDB) -> int:
 def _pausa(segundos: float) -> None:
     hasta = monotonic() + segundos
     esperar(lambda: monotonic() > hasta, "time passing", segundos + 5)
-
-
-def _caudal(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
-    puerto = puerto_libre()
-    lab = subprocess.Popen(
-        [sys.executable, "-m", "deploy.laboratorio", "--puerto", str(puerto)], stdout=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{puerto}"
-        esperar(lambda: requests.get(f"{url}/_laboratorio/salud", timeout=2).ok, "the laboratory starting")
-        ritmos = [_consultas_por_s(carpeta, mariadb, redis, url, n) for n in (1, 2)]
-    finally:
-        lab.terminate()
-        lab.wait(20)
-    consola.print(f"consultas/s through the whole stack, laboratory and servers on this machine: {ritmos[0]:.1f} with")
-    consola.print(f"one worker process per queue, {ritmos[1]:.1f} with two (ratio {ritmos[1] / ritmos[0]:.2f})")
-
-
-def _consultas_por_s(carpeta: Path, mariadb: MariaDB, redis: Redis, laboratorio: str, trabajadores: int) -> float:
-    base = mariadb.crear_base(f"cg_bench_{trabajadores}")
-    entorno = {
-        "DATABASE_URL": base,
-        "REDIS_URL": redis.url,
-        "BCRYPT_ROUNDS": "4",
-        "MAX_ACTIVAS": "10000",
-        "LIMITE_API": "1000000/minute",
-        "OPENMETEO_PRESUPUESTO": "1000000/day",
-    }
-    with pila(
-        carpeta / f"p{trabajadores}", "--trabajadores", str(trabajadores), **entorno, **variables(laboratorio)
-    ) as p:
-        ana = Persona(p.base, "ana")
-
-        def enviar(n: int) -> None:
-            cuerpo = {"latitud": round(4 + n / 500, 4), "longitud": -75, "proveedores": ["openmeteo"]}
-            assert ana.http.post(f"{p.base}/api/consultas/tiempo-real", json=cuerpo, timeout=30).status_code == 202
-
-        empezo = monotonic()
-        with ThreadPoolExecutor(8) as hilos:
-            list(hilos.map(enviar, range(CONSULTAS)))
-        esperar(lambda: _acabadas(ana) == CONSULTAS, "all consultas ending", 180)
-        return CONSULTAS / (monotonic() - empezo)
-
-
-def _acabadas(ana: Persona) -> int:
-    cuentas = [
-        ana.http.get(f"{ana.base}/api/consultas/mis-consultas?per_page=1&estado={e}", timeout=30).json()["total"]
-        for e in ("completada", "error")
-    ]
-    return sum(cuentas)
 
 
 if __name__ == "__main__":

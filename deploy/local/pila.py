@@ -32,27 +32,29 @@ LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 @dataclass(frozen=True)
 class Opciones:
-    """host, puerto: where the API listens. trabajadores: processes per kind of queue."""
+    """host, puerto: where the API listens. trabajadores: processes per kind of queue. flower: its port, or none."""
 
     host: str
     puerto: int
     datos: Path
     trabajadores: int
     laboratorio: bool
+    flower: int | None = None
 
 
 def levantar(o: Opciones) -> None:
     """Run the stack until it is told to stop. Raises NoArranca with a Spanish sentence."""
-    if not puerto_libre(o.host, o.puerto):
-        raise NoArranca(f"El puerto {o.puerto} ya está ocupado. Elija otro con --puerto, o pare lo que lo usa.")
+    for host, puerto, opcion in ((o.host, o.puerto, "--puerto"), ("127.0.0.1", o.flower, "--flower")):
+        if puerto and not puerto_libre(host, puerto):
+            raise NoArranca(f"El puerto {puerto} ya está ocupado. Elija otro con {opcion}, o pare lo que lo usa.")
     o.datos.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _cerrojo(o.datos), tempfile.TemporaryDirectory(prefix="climaguru-") as corto:
-        variables = _variables(o, Path(corto)) | _metricas(o)
+        variables = _variables(o, Path(corto)) | _metricas(o) | _flower(o)
         clave_admin = _preparar_base(_settings(variables))
         supervisor = Supervisor(_servicios(o, variables), entorno(**variables), o.datos)
         supervisor.decir(f"ClimaGuru arranca; datos en {o.datos}")
         supervisor.arrancar()
-        _presentar(o, supervisor, clave_admin)
+        _presentar(o, supervisor, clave_admin, variables)
         supervisor.vigilar()
 
 
@@ -99,6 +101,11 @@ def _metricas(o: Opciones) -> dict[str, str]:
     return {"PROMETHEUS_MULTIPROC_DIR": str(carpeta)}
 
 
+def _flower(o: Opciones) -> dict[str, str]:
+    """Its password, another at every start."""
+    return {"FLOWER_BASIC_AUTH": f"operador:{secrets.token_urlsafe(12)}"} if o.flower else {}
+
+
 def _laboratorio(o: Opciones) -> dict[str, str]:
     """Where the simulated providers are, and keys that they take."""
     if not o.laboratorio:
@@ -143,6 +150,9 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
             lista.append(Servicio(f"{grupo}-{n}", [*celery, "worker", *opciones, *sin]))
     agenda = ["beat", "-s", str(o.datos / "beat"), "--pidfile=", "-l", "WARNING"]
     lista.append(Servicio("beat", [*celery, *agenda]))
+    if o.flower:
+        sitio = ["--address=127.0.0.1", f"--port={o.flower}", "--url_prefix=flower"]
+        lista.append(Servicio("flower", [*celery, "flower", *sitio, "--persistent=True", f"--db={o.datos / 'flower'}"]))
     return lista
 
 
@@ -213,10 +223,13 @@ def _preparar_base(settings: Settings) -> str | None:
         motor.dispose()
 
 
-def _presentar(o: Opciones, supervisor: Supervisor, clave_admin: str | None) -> None:
+def _presentar(o: Opciones, supervisor: Supervisor, clave_admin: str | None, variables: dict[str, str]) -> None:
     supervisor.decir(f"Lista en http://{o.host}:{o.puerto}  (Ctrl-C la para)")
     if clave_admin:
         supervisor.decir(f"Administrador creado: usuario «admin», contraseña «{clave_admin}». No se volverá a mostrar.")
+    if o.flower:
+        usuario, clave = variables["FLOWER_BASIC_AUTH"].split(":")
+        supervisor.decir(f"Flower en http://127.0.0.1:{o.flower}/flower/: usuario «{usuario}», contraseña «{clave}»")
     if o.laboratorio:
         supervisor.decir("Proveedores simulados por el laboratorio: los datos llevan su marca, no son observaciones.")
 

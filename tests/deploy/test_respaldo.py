@@ -6,12 +6,14 @@ import fcntl
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, create_engine, select
 
 from shared import esquema, usuarios
@@ -344,6 +346,18 @@ def test_un_volcado_que_muere_a_medias_no_se_conserva(sitio: Sitio, tmp_path: Pa
         fin = sitio.respaldar(PATH=f"{tmp_path}:/usr/bin:/bin")
         assert fin.codigo == codigo, fin
         assert [f.name for f in sitio.destino.iterdir()] == [".cerrojo"]
+
+
+def test_cuando_y_cuanto_se_respaldo_queda_medido(sitio: Sitio, tmp_path: Path) -> None:
+    metrica = tmp_path / "climaguru.prom"
+    antes = time.time()
+    hecho = sitio.respaldo("--metrica", metrica)
+    cifras = {f.name: f.samples[0].value for f in text_string_to_metric_families(metrica.read_text())}
+    assert int(antes) <= cifras["climaguru_respaldo_terminado_seconds"] <= time.time()
+    assert cifras["climaguru_respaldo_bytes"] == hecho.stat().st_size
+    metrica.unlink()
+    assert sitio.respaldar("--metrica", metrica, "--base", "no_existe").codigo == FALLO
+    assert not metrica.exists()
 
 
 def test_sirven_los_programas_con_sus_nombres_de_mysql(sitio: Sitio, tmp_path: Path) -> None:
