@@ -19,6 +19,7 @@ from tests.servidores import binario
 NOMBRES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 OPCIONES = [
     *("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    "--window-size=1280,800",
     "--no-sandbox",  # root and containers have none; all it opens is our own page
 ]
 ESPERA_S = 30.0

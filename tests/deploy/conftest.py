@@ -45,7 +45,7 @@ def ana(terminal: Terminal, clima: Servicio) -> Terminal:
     return terminal
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def nueva(carpeta: Path) -> Iterator[Instalacion]:
     """Installed once without a database: nothing is started yet."""
     sitio = carpeta / "instalar"
@@ -67,7 +67,7 @@ def nueva(carpeta: Path) -> Iterator[Instalacion]:
     gobierno.cerrar()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def en_marcha(nueva: Instalacion, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Instalacion:
     """The settings filled in by hand, and instalar.sh once more."""
     texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={mariadb.crear_base('cg_instalar')}\n")

@@ -139,7 +139,7 @@ def test_simular_cuenta_y_no_toca(motor: Engine, sesiones: Sesiones) -> None:
         assert len(list(s.scalars(select(LogActividad)))) == 1
 
 
-@pytest.mark.parametrize("una", [VIEJA, f"{VIEJA},{VIEJA}"])
+@pytest.mark.parametrize("una", [VIEJA, f"{VIEJA},{VIEJA}"], ids=["una", "repetida"])
 def test_con_una_sola_clave_se_explica_como_se_hace(motor_sqlite: Engine, una: str) -> None:
     r = rotar(motor_sqlite, claves=una)
     assert r.exit_code == 1
