@@ -28,7 +28,7 @@ from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
 COLUMNAS = (
-    "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: a consulta's id and its queue
+    "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: consulta and queue
 )
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 

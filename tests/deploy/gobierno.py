@@ -75,6 +75,8 @@ class Gobierno:
             case "list-units":
                 patron = resto[-1].rstrip("*'")
                 return 0, "".join(f"{u} loaded active running x\n" for u in sorted(self.vivos) if u.startswith(patron))
+            case "daemon-reload":
+                pass
             case _:
                 return 1, f"Unknown command verb {verbo}.\n"
         return 0, ""
@@ -128,7 +130,7 @@ class Gobierno:
 
     def _parar(self, unidad: str) -> None:
         servicio, pila = self.vivos.pop(unidad)
-        servicio.parar()
+        servicio.parar((0, -signal.SIGTERM))  # as systemd; the second, if it had hardly begun
         pila.close()
 
     def _recargar(self, unidad: str) -> None:
