@@ -17,9 +17,9 @@ demo: $(VENV)/local ## The main job from nothing but Python 3.11+: two consultas
 up: $(VENV)/local ## The whole stack at http://127.0.0.1:5000 until Ctrl-C (ARGS="--puerto 5001 --trabajadores 2")
 	$(BIN)/climaguru up $(ARGS)
 
-test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that the run starts itself
+test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that each process of the run starts itself
 	sh tests/servidores.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/test ## Measure, as ratios within one run: clients waiting, logins, consultas per second; ARGS=--reportes or --limpieza: a million consultas
 	sh tests/servidores.sh

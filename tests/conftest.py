@@ -27,6 +27,14 @@ from tests.servidores import MariaDB, Redis
 
 ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
 
+LARGOS = ("test_instalar", "test_runbook", "test_contrato", "test_contenedores", "test_largos", "test_recorrido")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none is left to one process at the end; all else stays in its chance order."""
+    items.sort(key=lambda item: item.path.stem not in LARGOS)
+
 
 @pytest.fixture(scope="session")
 def carpeta() -> Iterator[Path]:

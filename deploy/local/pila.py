@@ -27,9 +27,7 @@ from shared.modelos import Rol
 from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
-COLUMNAS = (
-    "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: consulta and queue
-)
+COLUMNAS = "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: consulta and queue
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 

@@ -58,12 +58,9 @@ class Gobierno:
         match verbo:
             case "is-active":
                 return (0 if vivas else 3), ""
-            case "start":
-                self._arrancar_si_faltan(unidades)
-            case "enable" | "disable":
-                if "--now" in resto:
-                    self._arrancar_si_faltan(unidades) if verbo == "enable" else self._parar_todas(vivas)
-            case "stop":
+            case "start" | "enable":
+                self._arrancar_si_faltan(unidades if verbo == "start" or "--now" in resto else [])
+            case "stop" | "disable":
                 self._parar_todas(vivas)
             case "reload":
                 self._recargar(unidades[0])

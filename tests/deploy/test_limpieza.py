@@ -71,7 +71,7 @@ def test_cada_clase_tiene_un_nombre_que_se_lee() -> None:
 
 
 def test_sin_retencion_no_se_borra_nada(motor: Engine, sesiones: Sesiones) -> None:
-    poner(sesiones, 400, piezas=1, parcial=True, ajenas=1)
+    poner(sesiones, 60, piezas=1, parcial=True, ajenas=1)
     resumir_todo(sesiones)
     r = limpiar(motor, FLASK_ENV="testing")
     assert r.output.count("se guardan siempre") == 5
@@ -124,7 +124,7 @@ def _aparte(motor: Engine) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("malo", ["-1", "siete", "1.5", "99999"])
 def test_un_plazo_que_no_se_entiende_no_borra(motor: Engine, sesiones: Sesiones, malo: str) -> None:
-    poner(sesiones, 400)
+    poner(sesiones, 40)
     resumir_todo(sesiones)
     r = limpiar(motor, RETENCION_CONSULTAS_DIAS=malo)
     assert r.exit_code == 1

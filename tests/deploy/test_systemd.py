@@ -214,6 +214,29 @@ def test_una_consulta_recorre_las_unidades_de_principio_a_fin(
             servicio.parar()
 
 
+def test_una_maquina_de_trabajadores_dice_lo_que_contaron_todos(
+    maquina: Maquina, servidores: Settings, laboratorio: str
+) -> None:
+    """At METRICAS_ESCUCHA of the first; who comes second finds it taken, says so and works on."""
+    puerto, de_api = puerto_libre(), puerto_libre()
+    maquina.entorno |= {**variables(laboratorio), "METRICAS_ESCUCHA": f"127.0.0.1:{puerto}"}
+    url, contado = f"http://127.0.0.1:{puerto}/metrics", 'climaguru_consulta_duracion_seconds_count{fin="completada"'
+    with maquina.servicio("climaguru-worker@historico-1.service") as primero:
+        esperar_a(primero, lambda: requests.get(url, timeout=5).ok, "its metrics")
+        with (
+            maquina.servicio("climaguru-worker@tiempo-real-1.service") as segundo,
+            maquina.servicio("climaguru-api.service", "-b", f"127.0.0.1:{de_api}", "-w", "1") as api,
+        ):
+            listo = f"http://127.0.0.1:{de_api}/health/ready"
+            esperar_a(api, lambda: requests.get(listo, timeout=5).json()["trabajadores"] == 2, "two workers")
+            assert "metricas_sin_puerto" in segundo.texto()
+            Persona(f"http://127.0.0.1:{de_api}", "bea").pedir("tiempo-real", ciudad="Cali", proveedores=["openmeteo"])
+            assert contado in requests.get(url, timeout=5).text
+            api.parar()
+            segundo.parar()
+        primero.parar()
+
+
 def test_flower_pide_clave_y_sin_ella_no_arranca(maquina: Maquina) -> None:
     unidad, puerto = "climaguru-flower.service", puerto_libre()
     assert subprocess.run(maquina.orden(unidad, "ExecCondition"), env={}, check=False).returncode == 1

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+import structlog
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
@@ -167,6 +168,18 @@ def test_solo_se_pregunta_a_los_proveedores_pedidos(con: Hacer) -> None:
     proceso = con(openmeteo=dice(temperatura=20.0), meteoblue=otro)
     ahora(proceso, proveedores=[Proveedor.OPENMETEO])
     assert otro.veces == 0
+
+
+def test_lo_que_se_registra_al_preguntar_lleva_la_consulta(con: Hacer) -> None:
+    """Providers are asked in threads of their own."""
+    vistos = []
+
+    def mirar(_: Periodo | None) -> list[Medicion]:
+        vistos.append(structlog.contextvars.get_contextvars())
+        return [Medicion(temperatura=1.0)]
+
+    consulta, _ = ahora(con(openmeteo=Doble(mirar), meteoblue=Doble(mirar)))
+    assert [v["consulta_id"] for v in vistos] == [consulta.id] * 2
 
 
 def test_si_nadie_puede_ayudar_termina_en_sin_proveedores(con: Hacer) -> None:
