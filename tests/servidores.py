@@ -109,13 +109,16 @@ class MariaDB(Servidor):
         return f"mysql+pymysql://root@127.0.0.1:{self.puerto}/{base}?charset=utf8mb4"
 
     def instalar(self) -> None:
-        programa = binario("mariadb-install-db", "mysql_install_db")
+        """MariaDB 10.11's bootstrap crashes now and then on a busy machine: tried three times, each from nothing."""
+        programa, datos = binario("mariadb-install-db", "mysql_install_db"), self.carpeta / "datos"
         opciones = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        subprocess.run(
-            [programa, "--no-defaults", *_como_root(), f"--datadir={self.carpeta / 'datos'}", *opciones],
-            check=True,
-            capture_output=True,
-        )
+        for _ in range(3):
+            shutil.rmtree(datos, ignore_errors=True)
+            orden = [programa, "--no-defaults", *_como_root(), f"--datadir={datos}", *opciones]
+            fin = subprocess.run(orden, check=False, capture_output=True, text=True)
+            if fin.returncode == 0:
+                return
+        raise RuntimeError(fin.stdout + fin.stderr)
 
     def orden(self) -> list[str]:
         c = self.carpeta
