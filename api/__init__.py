@@ -10,6 +10,7 @@ import redis
 import structlog
 from flask import Flask, Response, g, request
 from gunicorn.http.errors import ParseException
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -150,4 +151,14 @@ def _terminar(respuesta: Response) -> Response:
     if not request.path.startswith(("/health", "/metrics")):
         ms = round(duro_s * 1000)
         log.info("peticion", metodo=request.method, ruta=request.path, estado=respuesta.status_code, ms=ms)
+    _soltar_sesion()
     return respuesta
+
+
+def _soltar_sesion() -> None:
+    """Before Flask-SQLAlchemy does: if the database dies as the last read is rolled back, that is no error any more."""
+    try:
+        db.session.remove()
+    except SQLAlchemyError as e:
+        log.warning("sesion_sin_base", tipo=type(e).__name__)
+        db.session.registry.clear()

@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 import redis
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -15,7 +15,7 @@ from api.base import db, limitador
 from shared import usuarios
 from shared.settings import Settings
 from tests.api.ayuda import CLAVE, entrar, enviar, problema
-from tests.servidores import Redis
+from tests.servidores import MariaDB, Redis
 
 BUENO = {"username": "ana", "email": "ana@ejemplo.co", "password": CLAVE}
 
@@ -268,6 +268,22 @@ def test_las_peticiones_de_un_usuario_se_limitan_y_las_de_otro_no(
     assert int(respuesta.headers["Retry-After"]) > 0
     assert respuesta.headers["X-RateLimit-Remaining"] == "0"
     assert cliente.get("/api/auth/me", headers=beto).status_code == 200
+
+
+def test_si_la_base_se_cae_con_todo_hecho_la_respuesta_llega(
+    cliente: FlaskClient, app: Flask, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read after the commit leaves a transaction, which is rolled back at the end of the request."""
+    con, hilos = entrar(cliente), "SELECT id FROM information_schema.processlist WHERE db = 'cg_api'"
+
+    def caer(respuesta: Response) -> Response:
+        for (hilo,) in mariadb.ejecutar(hilos):
+            mariadb.ejecutar(f"KILL {hilo}")
+        return respuesta
+
+    monkeypatch.setitem(app.after_request_funcs, None, [*app.after_request_funcs[None], caer])
+    for _ in range(2):
+        assert cliente.post("/api/consultas/tiempo-real", json={"ciudad": "Cali"}, headers=con).status_code == 202
 
 
 @pytest.mark.parametrize("paso", ["incr", "get_expiry"])  # before the view, and when its headers are written

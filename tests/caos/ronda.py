@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from tests.caos.fallos import FALLOS, NoSePuede
 from tests.caos.juicio import Fila, Suceso, juzgar
 from tests.caos.redes import SinPermiso, dos_maquinas
 
+ERROR = re.compile(r"[^│]*│ [\w.]+(Error|Exception)\b")  # the line of a traceback that names it, at its margin
 CARGA = 200  # consultas of a whole round; a shorter one is as dense
 
 
@@ -53,9 +55,16 @@ def probar(e: Escenario, nombre: str, n: int, semilla: int) -> Fila:
         carga.terminar()
     permisos = (fallo.permite_503, fallo.permite_cortes, fallo.permite_errores)
     fila = juzgar(e, nombre, Suceso(carga, e.desde_id, inicio, fin, *permisos))
-    fila.faltas += faltas
+    fila.faltas += faltas + (_errores_internos(e) if fila.faltas else [])
     fila.duro_s = monotonic() - empezo
     return fila
+
+
+def _errores_internos(e: Escenario) -> list[str]:
+    """How the unexpected errors of the API so far ended, each kind once: the log goes with the installation."""
+    rastros = e.pila.texto().split("error_interno")[1:]
+    lineas = {next((x for x in r.splitlines()[2:] if ERROR.match(x)), "?") for r in rastros}
+    return [f"error_interno: {linea}" for linea in sorted(lineas)]
 
 
 def _en_red(nombre: str, n: int, semilla: int) -> Fila:
