@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import psutil
@@ -87,6 +88,7 @@ class Persona:
         donde = self.base + sobre["enlaces"]["self"]
 
         def terminada() -> bool:
+            sleep(0.1)  # within LIMITE_API however long it takes
             sobre.update(self._bien(self.http.get(donde, timeout=10)))
             return sobre["consulta"]["estado"] in ("completada", "error")
 
