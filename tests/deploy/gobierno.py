@@ -61,7 +61,7 @@ class Gobierno:
             case "start" | "enable":
                 self._arrancar_si_faltan(unidades if verbo == "start" or "--now" in resto else [])
             case "stop" | "disable":
-                self._parar_todas(vivas)
+                self._parar_todas(vivas if verbo == "stop" or "--now" in resto else [])
             case "reload":
                 self._recargar(unidades[0])
             case "restart" | "try-restart":
