@@ -74,6 +74,29 @@ UNIDADES = {
     "calidad_aire": "US AQI",
 }
 
+# What can be measured near the ground anywhere on Earth, in our units: as wide as every real record, too narrow for the
+# numbers that stand for "no data" (-999, -9999, -99, 1e6). shared/posible.py applies it. Records: wmo.asu.edu, the
+# archive of the World Meteorological Organization, unless another source is named.
+LIMITES: dict[str, tuple[float, float]] = {
+    "temperatura": (-95.0, 60.0),  # -89.2 Vostok 1983; 56.7 Furnace Creek 1913
+    "temperatura_min": (-95.0, 60.0),
+    "temperatura_max": (-95.0, 60.0),
+    "presion_atmosferica": (850.0, 1090.0),  # at sea level: 870 in typhoon Tip 1979; 1 083.8 Agata 1968
+    "presion_estacion": (300.0, 1090.0),  # where it stands: some 330 on top of Everest (Hunt et al., 2011)
+    "humedad_relativa": (0.0, 100.0),  # HUMEDAD_MOJADA says what counts as 100
+    "velocidad_viento": (0.0, 410.0),  # a gust of 408 on Barrow Island 1996
+    "direccion_viento": (0.0, 360.0),
+    "precipitacion": (0.0, 410.0),  # in an hour: 305 in 42 minutes, Holt 1947; 401 in Shangdi 1975 (NWS HDSC)
+    "precipitacion_dia": (0.0, 1900.0),  # 1 825 in a day, Foc-Foc 1966
+    "visibilidad": (0.0, 500_000.0),  # the farthest land ever photographed stood 443 km away (Guinness, 2016)
+    "indice_uv": (0.0, 50.0),  # 43.3 on Licancabur 2003 (Cabrol et al., Frontiers 2014)
+    "calidad_aire": (0.0, 5000.0),  # US AQI beyond 500 goes on along its last line (EPA, 40 CFR 58 app. G)
+    "latitud": (-90.0, 90.0),
+    "longitud": (-180.0, 180.0),
+    "altura_m": (-500.0, 9000.0),  # the shore of the Dead Sea stands at -430, Everest at 8 849
+}
+HUMEDAD_MOJADA = 105.0  # a wet sensor says a little more than 100 %
+
 
 @dataclass(frozen=True, slots=True)
 class Lugar:
@@ -125,6 +148,7 @@ class Medicion:
     from, 0–360. precipitacion: mm in the hour or the day. visibilidad: m. indice_uv: index.
     calidad_aire: US AQI. codigo_clima: the provider's own code. observado_en: aware, UTC.
     fecha: the local day, in series only. extras: what has no field of ours, by name.
+    imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then.
     """
 
     temperatura: float | None = None
@@ -143,6 +167,7 @@ class Medicion:
     observado_en: datetime | None = None
     fecha: date | None = None
     extras: dict[str, Any] = field(default_factory=dict)
+    imposibles: dict[str, str] = field(default_factory=dict)
 
     def valores(self) -> dict[str, float | str | None]:
         """The measured fields by name; the keys are always the same."""

@@ -46,6 +46,11 @@ llamadas = Histogram(
     buckets=RAPIDO,
 )
 reintentos = Counter("climaguru_proveedor_reintentos", "Calls made again after a failure that may pass.", ["proveedor"])
+incomprensibles = Counter(
+    "climaguru_proveedor_incomprensibles",
+    "Answers that made the provider's client fail; the log has each with its traceback.",
+    ["proveedor"],
+)
 compartidas = Counter(
     "climaguru_proveedor_compartidas",
     "Answers that another consulta had asked for; de: reciente, or pasado (parts of a historico).",

@@ -28,7 +28,7 @@ EDAD_POR_DEFECTO_S = 60  # models update every 15 minutes, stations every few
 VIDA_S = 3600
 VIDA_FALLO_S = 2
 RITMO_S = 0.05
-FORMATO = 3  # of what is stored; another number when Lectura or Medicion change, for workers of two versions
+FORMATO = 4  # of what is stored; another number when Lectura or Medicion change, for workers of two versions
 CELDA = 2  # decimals of a degree: about 1.1 km
 
 

@@ -40,6 +40,7 @@ class Cuentas:
         self._desviaciones: dict[str, list[float]] = defaultdict(list)
         self._n: dict[str, int] = defaultdict(int)
         self._descartes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._imposibles: dict[str, dict[str, list[str]]] = defaultdict(dict)
 
     def tramo(self, tramo: Periodo, guardadas: list[tuple[dict[str, Any], bytes]]) -> list[Fila]:
         """Combine one piece; returns its rows, one per day or hour of the period, null where nobody reported.
@@ -60,6 +61,8 @@ class Cuentas:
                     suyas[fuente.proveedor] = a_la_altura(_medicion(fila), fuente.altura_m, altura_m)
                     locales[fila[clave]] = fila["fecha"]
                     self._por_fuente[fuente.proveedor].agregar(fila)
+                    for campo, motivo in (fila.get("imposibles") or {}).items():
+                        self._imposibles[fuente.proveedor].setdefault(campo, []).append(motivo)
         if tramo.resolucion == Resolucion.DIARIA:
             claves = [str(tramo.inicio + timedelta(days=n)) for n in range(tramo.dias)]
         else:
@@ -101,12 +104,21 @@ class Cuentas:
         if self._por_fuente[proveedor].filas < self._total.filas:
             porque = f": {fallo.motivo}" if fallo else ""
             motivos.append(f"cubre {self._por_fuente[proveedor].filas} de {self._total.filas} fechas{porque}")
-        descartes = {c: f"{n} valores descartados" for c, n in self._descartes[proveedor].items()}
+        descartes = self._descartes_de(proveedor)
         motivos += [f"{campo}: {motivo}" for campo, motivo in descartes.items()]
         valores = self._por_fuente[proveedor].valores(self._campos)
         if all(v is None for v in valores.values()):
             return replace(fuente, estado=EstadoFuente.FALLIDA, motivo=VACIA)
         return replace(fuente, valores=valores, motivo="; ".join(motivos) or None, descartes=descartes)
+
+    def _descartes_de(self, proveedor: str) -> dict[str, str]:
+        """Field → how many of its values were left out, and why."""
+        partes: dict[str, list[str]] = defaultdict(list)
+        for campo, n in self._descartes[proveedor].items():
+            partes[campo].append(f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes")
+        for campo, vistos in self._imposibles[proveedor].items():
+            partes[campo].append(vistos[0] if len(vistos) == 1 else f"{len(vistos)} valores: {vistos[0]}, y así otros")
+        return {campo: "; ".join(p) for campo, p in partes.items()}
 
     def _dispersion(self, campo: str) -> dict[str, Any]:
         """min and max over the days; desviacion: the sources' own, averaged over the days; cobertura: see Resumen."""
@@ -154,9 +166,11 @@ def una_fuente(partes: list[tuple[Fuente, int]]) -> Fuente:
 def fila_de(m: Medicion) -> Fila:
     """As it is stored. Numbers keep DECIMALES: a station's means have many more, which mean nothing and take room."""
     valores = {c: round(v, DECIMALES) if isinstance(v, float) else v for c, v in m.valores().items()}
-    return {"fecha": str(m.fecha) if m.fecha else None, "instante": iso_utc(m.observado_en), **valores}
+    momento = {"fecha": str(m.fecha) if m.fecha else None, "instante": iso_utc(m.observado_en)}
+    return {**momento, **valores, "imposibles": m.imposibles or None}
 
 
 def _medicion(fila: Fila) -> Medicion:
     """Back from a stored row; its keys in time stay text."""
-    return Medicion(**{c: v for c, v in fila.items() if c not in ("fecha", "instante")})
+    valores = {c: v for c, v in fila.items() if c not in ("fecha", "instante", "imposibles")}
+    return Medicion(**valores, imposibles=fila.get("imposibles") or {})

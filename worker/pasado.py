@@ -32,6 +32,8 @@ from worker.tramos import asentado, corridas, cortar, dias, dias_por_tramo
 
 log = structlog.get_logger()
 
+FORMATO = 2  # of what is kept; another number when what a row holds changes
+
 
 @dataclass(frozen=True, slots=True)
 class Parte:
@@ -102,7 +104,7 @@ class Pasado:
         lugar, periodo = pregunta.lugar, pregunta.periodo
         celda = f"{lugar.latitud:.{CELDA}f},{lugar.longitud:.{CELDA}f},{lugar.zona_horaria}"
         que = (celda, periodo and periodo.resolucion, sorted(pregunta.campos), clave.clave if clave else "")
-        return hashlib.sha256(f"{nombre}|{que}|{self._direcciones}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{FORMATO}|{nombre}|{que}|{self._direcciones}".encode()).hexdigest()[:32]
 
     def _escribir(self, huella: str, hoja: date, fuente: Fuente, filas: list[Fila]) -> None:
         try:

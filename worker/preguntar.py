@@ -14,9 +14,10 @@ import structlog
 
 from shared import metricas
 from shared.almacen import abrir
-from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor, TipoConsulta
+from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor, Resolucion, TipoConsulta
 from shared.db import Sesiones
 from shared.limites import Limites
+from shared.posible import depurar, posible
 from shared.settings import Settings
 from worker.claves import Claves
 from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave_de
@@ -29,6 +30,7 @@ from worker.tramos import asentado
 log = structlog.get_logger()
 
 TARDE = "no respondió a tiempo"
+IMPOSIBLE = "todo lo que dijo está fuera de lo posible"
 INCOMPRENSIBLE = "respondió algo que no se entiende"
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
@@ -141,7 +143,9 @@ class Preguntador:
             return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
         lectura = compartida.lectura
         if all(m.vacia for m in lectura.mediciones) and not self._nada_que_decir(nombre, pregunta, compartida):
-            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, VACIA, _ms(empezo), compartida))
+            fuera = {campo: motivo for m in lectura.mediciones for campo, motivo in m.imposibles.items()}
+            fuente = self._fuente(nombre, EstadoFuente.FALLIDA, IMPOSIBLE if fuera else VACIA, _ms(empezo), compartida)
+            return Contestacion(replace(fuente, descartes=fuera))
         return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, _ms(empezo), compartida), lectura)
 
     def _compartida(self, nombre: str, pregunta: Pregunta) -> Compartida:
@@ -171,13 +175,17 @@ class Preguntador:
                 lectura = cliente.tiempo_real(peticion)
             else:
                 lectura = cliente.historico(peticion, pregunta.periodo)
+            lectura = _depurada(lectura, pregunta.periodo)
+        except Omitida:
+            raise
         except ErrorProveedor as e:
             self._limites.anotar(nombre, bien=_contesto(e), latencia_ms=http.latencia_ms)
             if e.estado in (401, 403) and clave is not None:
                 raise ErrorProveedor(self._claves.rechazada(clave), estado=e.estado) from e
             raise
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as e:
-            log.exception("cuerpo_incomprensible", proveedor=nombre)  # a body of a shape nobody documented
+        except Exception as e:  # the provider's border: whatever a body holds, it costs this answer and no other
+            log.exception("cuerpo_incomprensible", proveedor=nombre)
+            metricas.incomprensibles.labels(nombre).inc()
             self._limites.anotar(nombre, bien=False, latencia_ms=http.latencia_ms)
             raise ErrorProveedor(INCOMPRENSIBLE) from e
         self._limites.anotar(nombre, bien=True, latencia_ms=http.latencia_ms)
@@ -205,6 +213,16 @@ class Preguntador:
             estacion=compartida.lectura.estacion if compartida else None,
             distancia_km=compartida.lectura.distancia_km if compartida else None,
         )
+
+
+def _depurada(lectura: Lectura, periodo: Periodo | None) -> Lectura:
+    """The one gate: no value of any provider gets further that cannot be (shared/posible.py)."""
+    diaria = periodo is not None and periodo.resolucion == Resolucion.DIARIA
+    return replace(
+        lectura,
+        mediciones=[depurar(m, diaria=diaria) for m in lectura.mediciones],
+        altura_m=posible("altura_m", lectura.altura_m),
+    )
 
 
 def _contesto(e: ErrorProveedor) -> bool:

@@ -216,10 +216,12 @@ def _con_valores(
     """The source as users see it: values as the provider gave them, and what was done with them."""
     if c.lectura is None:
         return c.fuente
-    medicion, fuera = c.lectura.mediciones[0], descartes.get(c.fuente.proveedor, {})
+    medicion = c.lectura.mediciones[0]
+    lejos = descartes.get(c.fuente.proveedor, {})
+    fuera = {**{campo: motivo for campo, motivo in medicion.imposibles.items() if campo in campos}, **lejos}
     valores = medicion.valores()
     dados = [campo for campo in campos if valores[campo] is not None]
-    todo_fuera = bool(fuera) and all(campo in fuera for campo in dados)
+    todo_fuera = bool(lejos) and all(campo in lejos for campo in dados)
     return replace(
         c.fuente,
         estado=EstadoFuente.DESCARTADA if todo_fuera else c.fuente.estado,
