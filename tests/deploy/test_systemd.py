@@ -6,8 +6,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +23,7 @@ from tests.conftest import hacer_settings
 from tests.deploy.unidades import SYSTEMD, Maquina, avisos, esperar_a, leer, segundos
 from tests.frente import con_esquema
 from tests.pila import Persona
-from tests.servidores import MariaDB, Redis, puerto_libre
+from tests.servidores import ESPERA_S, MariaDB, Redis, esperar, puerto_libre
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is only on Linux")
 SERVICIOS = ("climaguru-api", "climaguru-worker@historico-2", "climaguru-beat", "climaguru-flower")
@@ -124,45 +124,41 @@ def test_la_api_avisa_que_esta_lista_recarga_sin_cerrar_y_para(maquina: Maquina)
         api.parar()
 
 
-def unica(respuestas: Any) -> tuple[str, Any]:
-    """The one worker that answered, and what."""
-    ((nodo, respuesta),) = respuestas.items()
-    return nodo, respuesta
+INSTANCIAS: dict[str, tuple[dict[str, str], set[str]]] = {  # name → its own file's settings, the queues it serves
+    "tiempo-real-1": ({}, {"tiempo_real", "mantenimiento"}),
+    "historico-2": ({}, {"historico", "mantenimiento"}),
+    "mantenimiento": ({}, {"mantenimiento"}),
+    "nocturno": (
+        {"CLIMAGURU_COLAS": "historico,tiempo_real", "CLIMAGURU_CONCURRENCIA": "3"},
+        {"historico", "tiempo_real"},
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("instancia", "colas"),
-    [
-        ("tiempo-real-1", {"tiempo_real", "mantenimiento"}),
-        ("historico-2", {"historico", "mantenimiento"}),
-        ("mantenimiento", {"mantenimiento"}),
-    ],
-)
-def test_el_nombre_del_trabajador_elige_sus_colas(
-    maquina: Maquina, servidores: Settings, instancia: str, colas: set[str]
+def test_el_nombre_del_trabajador_o_el_fichero_de_su_instancia_eligen_sus_colas(
+    maquina: Maquina, servidores: Settings
 ) -> None:
-    app = crear_celery(servidores)
-    with maquina.servicio(f"climaguru-worker@{instancia}.service") as trabajador:
-        esperar_a(trabajador, lambda: app.control.inspect(timeout=0.5).active_queues(), "the worker answering")
-        nodo, suyas = unica(app.control.inspect(timeout=2).active_queues())
-        assert nodo.startswith(f"{instancia}@")
-        assert {c["name"] for c in suyas} == colas
-        with redis.Redis.from_url(servidores.url_redis) as r:
-            assert r.keys(f"{PREFIJO}trabajador:{instancia}@*")
-        trabajador.parar()
-    app.close()
-
-
-def test_el_fichero_de_una_instancia_cambia_sus_colas_y_sus_hilos(maquina: Maquina, servidores: Settings) -> None:
-    app = crear_celery(servidores)
-    propias = {"CLIMAGURU_COLAS": "historico,tiempo_real", "CLIMAGURU_CONCURRENCIA": "3"}
     assert leer("climaguru-worker@.service")["EnvironmentFile"][1] == "-/etc/climaguru/worker-%i.env"
-    with maquina.servicio("climaguru-worker@nocturno.service", **propias) as trabajador:
-        esperar_a(trabajador, lambda: app.control.inspect(timeout=0.5).active_queues(), "the worker answering")
-        _, suyas = unica(app.control.inspect(timeout=2).active_queues())
-        _, cifras = unica(app.control.inspect(timeout=2).stats())
-        assert ({c["name"] for c in suyas}, cifras["pool"]["max-concurrency"]) == ({"historico", "tiempo_real"}, 3)
-        trabajador.parar()
+    app = crear_celery(servidores)
+    inspector = app.control.inspect(timeout=2, limit=len(INSTANCIAS))  # that many answers are all
+    with ExitStack() as arrancados, redis.Redis.from_url(servidores.url_redis) as r:
+        unidades = [
+            arrancados.enter_context(maquina.servicio(f"climaguru-worker@{nombre}.service", **propias))
+            for nombre, (propias, _) in INSTANCIAS.items()
+        ]
+
+        def respondieron() -> bool:
+            assert all(u.proceso.poll() is None for u in unidades), [u.texto()[-2000:] for u in unidades]
+            return len(inspector.active_queues() or {}) == len(INSTANCIAS)
+
+        esperar(respondieron, "the workers answering")
+        colas = {nodo.partition("@")[0]: {c["name"] for c in suyas} for nodo, suyas in inspector.active_queues().items()}
+        cifras = {nodo.partition("@")[0]: c["pool"]["max-concurrency"] for nodo, c in inspector.stats().items()}
+        assert colas == {nombre: suyas for nombre, (_, suyas) in INSTANCIAS.items()}
+        assert cifras["nocturno"] == 3
+        assert all(r.keys(f"{PREFIJO}trabajador:{nombre}@*") for nombre in INSTANCIAS)
+        for unidad in unidades:
+            unidad.parar()
     app.close()
 
 
@@ -179,7 +175,7 @@ def test_un_trabajador_mal_pedido_lo_dice_y_no_insiste(
 ) -> None:
     unidad = f"climaguru-worker@{instancia}.service"
     with maquina.servicio(unidad, **propias) as trabajador:
-        assert [str(trabajador.proceso.wait(20))] == leer(unidad)["RestartPreventExitStatus"]
+        assert [str(trabajador.proceso.wait(ESPERA_S))] == leer(unidad)["RestartPreventExitStatus"]
         assert queja in trabajador.texto()
 
 
