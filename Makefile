@@ -5,8 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# as many processes as the machine has cores and one more, because tests wait a lot; one for a file or a test
+PYTEST = $(if $(findstring tests/,$(ARGS)),,-n $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); \
+	echo $$((n < 5 ? n + 1 : 6))) --dist loadfile --no-loadscope-reorder)
 
-.PHONY: help demo up test bench chaos lint format lock clean
+.PHONY: help demo up test check bench chaos lint format lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +22,10 @@ up: $(VENV)/local ## The whole stack at http://127.0.0.1:5000 until Ctrl-C (ARGS
 
 test: $(VENV)/test ## All tests, on real MariaDB and Redis servers that each process of the run starts itself
 	sh tests/servidores.sh
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest $(PYTEST) $(ARGS)
+
+check: lint ## What can be said in a minute: lint, and the tests that need no server (ARGS as for test)
+	$(BIN)/python -m pytest $(PYTEST) -m "not servidor" $(ARGS)
 
 bench: $(VENV)/test ## Measure, as ratios within one run: clients waiting, logins, consultas per second; ARGS=--reportes or --limpieza: a million consultas
 	sh tests/servidores.sh

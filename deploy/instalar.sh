@@ -100,15 +100,41 @@ version() { # a name for exactly this code, with these packages and this Python
     } | sha256sum | cut -c 1-12
 }
 
+paquetes_de_otros() { # a name for exactly these packages with this Python
+    {
+        "$python" -c 'import sys; print(sys.version)'
+        cat "$repo/pyproject.toml" "$repo/requirements.lock"
+    } | sha256sum | cut -c 1-12
+}
+
 instalar_version() {
     nueva=$opt/versiones/$(version)
     [ ! -f "$nueva/completa" ] || return 0
-    decir "versión nueva en $nueva (unos minutos)"
     hacer rm -rf "$nueva"
     hacer install -d -m 755 "$opt/versiones"
-    hacer "$python" -m venv "$nueva"
-    hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check -c "$repo/requirements.lock" "$repo"
+    enuso=$(readlink -f "$opt/venv" 2>/dev/null || true)
+    if [ -n "$enuso" ] && [ "$(cat "$enuso/paquetes" 2>/dev/null)" = "$(paquetes_de_otros)" ]; then
+        decir "versión nueva en $nueva, con los mismos paquetes"
+        copiar_paquetes "$enuso"
+    else
+        decir "versión nueva en $nueva (unos minutos)"
+        hacer "$python" -m venv "$nueva"
+        hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check -c "$repo/requirements.lock" "$repo"
+    fi
+    [ "$simular" = si ] || paquetes_de_otros >"$nueva/paquetes"
     hacer touch "$nueva/completa"
+}
+
+copiar_paquetes() { # RELEASE: the new one is a copy of it, in which only our own code is installed again
+    hacer cp -a "$1" "$nueva"
+    hacer rm -f "$nueva/completa"
+    # what a virtual environment writes down of its own path: the first line of its commands, and pyvenv.cfg
+    for fichero in "$nueva/pyvenv.cfg" "$nueva"/bin/*; do
+        if [ "$simular" = no ] && [ ! -L "$fichero" ] && grep -qIF "$1" "$fichero"; then
+            sed -i "s#$1#$nueva#g" "$fichero"
+        fi
+    done
+    hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$repo"
 }
 
 valor_de() { # NAME FILE: what systemd would read

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import redis
@@ -14,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from xdist.scheduler import LoadFileScheduling
 
 from api import create_app
 from deploy.laboratorio import crear_app
@@ -23,17 +25,47 @@ from shared import esquema
 from shared.db import crear_motor
 from shared.modelos import Base
 from shared.settings import Settings
-from tests.servidores import MariaDB, Redis
+from tests.servidores import MariaDB, Redis, carpeta_de_datos
 
 ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
 
-LARGOS = ("test_instalar", "test_runbook", "test_contrato", "test_contenedores", "test_largos", "test_recorrido")
+JUNTOS = (  # what shares a fixture that is dear to make goes to one process; the dearest first
+    ("deploy/test_instalar", "deploy/test_runbook"),
+    ("contrato/test_contrato",),
+    ("caos/test_programaciones", "caos/test_caos"),
+    ("deploy/test_cliente_ordenes", "deploy/test_cliente_cortes"),
+    ("test_recorrido",),
+    ("deploy/test_systemd",),
+    ("test_largos",),
+    ("deploy/test_contenedores",),
+    ("test_memoria",),
+    ("deploy/test_flower",),
+    ("shared/test_limpieza",),
+)
+SERVIDORES = {"mariadb", "servidor_redis", "escenario"}
+PUESTO = {f"tests/{fichero}.py": n for n, grupo in enumerate(JUNTOS) for fichero in grupo}
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left to one process at the end; all else stays in its chance order."""
-    items.sort(key=lambda item: item.path.stem not in LARGOS)
+    for item in items:
+        if SERVIDORES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servidor")
+    items.sort(key=lambda item: PUESTO.get(item.nodeid.partition("::")[0], len(JUNTOS)))
+
+
+class PorFicheros(LoadFileScheduling):
+    """Each file to one process, and those of JUNTOS that stand together to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        fichero = super()._split_scope(nodeid)
+        return str(PUESTO.get(fichero, fichero))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> PorFicheros:
+    return PorFicheros(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +76,13 @@ def carpeta() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def mariadb(carpeta: Path) -> Iterator[MariaDB]:
-    sitio = carpeta / "mariadb"
-    sitio.mkdir()
-    servidor = MariaDB(sitio)
-    servidor.instalar()
-    servidor.arrancar()
-    yield servidor
-    servidor.parar()
+def mariadb() -> Iterator[MariaDB]:
+    with tempfile.TemporaryDirectory(prefix="cg-", dir=carpeta_de_datos(), ignore_cleanup_errors=True) as sitio:
+        servidor = MariaDB(Path(sitio))
+        servidor.instalar()
+        servidor.arrancar()
+        yield servidor
+        servidor.matar()  # nobody reads its data again
 
 
 @pytest.fixture(scope="session")

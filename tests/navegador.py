@@ -9,20 +9,22 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from tests.servidores import binario
 
-NOMBRES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+VISIBLE = bool(os.environ.get("NAVEGADOR_VISIBLE"))  # shows what it does; needs a screen, and chromium itself
+NOMBRES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")[VISIBLE:]
 OPCIONES = [
-    *("--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *(() if VISIBLE else ("--headless",)),
+    *("--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     "--window-size=1280,800",
     "--no-sandbox",  # root and containers have none; all it opens is our own page
 ]
-ESPERA_S = 30.0
+ESPERA_S = 180.0
 COMO_3_Y_4 = """
 import os, sys
 lee, escribe = (os.dup(int(n)) for n in sys.argv[1:3])  # copies, since 3 or 4 may be one of the two
@@ -130,7 +132,9 @@ def navegador(carpeta: Path) -> Iterator[Navegador]:
     try:
         yield Navegador(hacia, desde)
     finally:
-        os.close(hacia)  # which it takes as the order to end
+        with suppress(OSError):  # it may have ended
+            os.write(hacia, b'{"id": 0, "method": "Browser.close"}\0')
+        os.close(hacia)
         os.close(desde)
         try:
             proceso.wait(10)

@@ -53,7 +53,7 @@ def pila(datos: Path, *opciones: str, puerto: int | None = None, **entorno: str)
         )
     p = Pila(f"http://127.0.0.1:{puerto}", proceso, registro)
     try:
-        esperar(lambda: _lista(p), "climaguru up being ready", 60)
+        esperar(lambda: _lista(p), "climaguru up being ready")
         yield p
     finally:
         if proceso.poll() is None:
@@ -74,29 +74,29 @@ class Persona:
         self.base = base
         self.http = requests.Session()
         cuenta = {"username": username, "email": f"{username}@ejemplo.co", "password": "una frase larga"}
-        self._bien(self.http.post(f"{base}/api/auth/register", json=cuenta, timeout=10))
+        self._bien(self.http.post(f"{base}/api/auth/register", json=cuenta, timeout=60))
         self.entrar(username, cuenta["password"])
 
     def entrar(self, username: str, password: str) -> None:
         credencial = {"username": username, "password": password}
-        tokens = self._bien(self.http.post(f"{self.base}/api/auth/login", json=credencial, timeout=10))
+        tokens = self._bien(self.http.post(f"{self.base}/api/auth/login", json=credencial, timeout=60))
         self.http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
 
     def pedir(self, tipo: str, **cuerpo: Any) -> dict[str, Any]:
         """Submit and poll to the end; the body of the last poll."""
-        sobre = self._bien(self.http.post(f"{self.base}/api/consultas/{tipo}", json=cuerpo, timeout=10))
+        sobre = self._bien(self.http.post(f"{self.base}/api/consultas/{tipo}", json=cuerpo, timeout=60))
         donde = self.base + sobre["enlaces"]["self"]
 
         def terminada() -> bool:
             sleep(0.1)  # within LIMITE_API however long it takes
-            sobre.update(self._bien(self.http.get(donde, timeout=10)))
+            sobre.update(self._bien(self.http.get(donde, timeout=60)))
             return sobre["consulta"]["estado"] in ("completada", "error")
 
-        esperar(terminada, f"the end of {donde}", 60)
+        esperar(terminada, f"the end of {donde}")
         return sobre
 
     def descargar(self, sobre: dict[str, Any], formato: str) -> requests.Response:
-        return self.http.get(f"{self.base}{sobre['enlaces']['descargar']}?formato={formato}", timeout=30)
+        return self.http.get(f"{self.base}{sobre['enlaces']['descargar']}?formato={formato}", timeout=60)
 
     @staticmethod
     def _bien(respuesta: requests.Response) -> dict[str, Any]:

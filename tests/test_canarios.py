@@ -26,7 +26,6 @@ from tests.canarios.recorrido import Recorrido
 from tests.pila import pila
 from tests.servidores import MariaDB, Redis
 
-pytestmark = pytest.mark.timeout(180)
 SECRETOS = ("SECRET_KEY", "JWT_SECRET_KEY", "DB_PASSWORD", "METEOBLUE_API_SECRET", "IDEAM_APP_TOKEN")
 AJUSTES = {
     "DB_HOST": "127.0.0.1",

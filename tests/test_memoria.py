@@ -14,7 +14,7 @@ from tests.memoria import API_MIB, TRABAJADOR_MIB, Memoria, proceso_de, se_puede
 from tests.pila import Persona, Pila, pila
 from tests.servidores import MariaDB, Redis
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(not se_puede_medir, reason="/proc is of Linux")]
+pytestmark = pytest.mark.skipif(not se_puede_medir, reason="/proc is of Linux")
 CLAVES = dict.fromkeys(("OPENWEATHER_API_KEY", "METEOBLUE_API_KEY", "METEOSOURCE_API_KEY"), "laboratorio")
 SIN_IDEAM = ["openmeteo", "openweather", "meteoblue", "meteosource", "siata"]  # its stations take a minute to make
 A_LA_VEZ = 4

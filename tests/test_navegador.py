@@ -34,7 +34,7 @@ def api(mariadb: MariaDB, servidor_redis: Redis, carpeta: Path) -> Iterator[Api]
 
 
 def test_la_documentacion_se_ve_y_se_prueba_en_un_navegador_sin_romper_la_csp(api: Api, tmp_path: Path) -> None:
-    rutas = requests.get(f"{api.url}/api/openapi.json", timeout=10).json()["paths"].values()
+    rutas = requests.get(f"{api.url}/api/openapi.json", timeout=60).json()["paths"].values()
     with navegador(tmp_path) as n:
         n.abrir(f"{api.url}/api/docs#/auth/auth-register")  # this one is shown open
         n.hasta(f"{REGISTRO}?.querySelector('.try-out__btn')")

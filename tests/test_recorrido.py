@@ -23,7 +23,6 @@ from deploy.local.pila import generar_secretos
 from tests.pila import Persona, Pila, entorno_limpio, pila
 from tests.servidores import MariaDB, Redis, esperar, puerto_libre
 
-pytestmark = pytest.mark.timeout(180)
 CLAVES = dict.fromkeys(("OPENWEATHER_API_KEY", "METEOBLUE_API_KEY", "METEOSOURCE_API_KEY"), "laboratorio")
 SEIS = ("openweather", "openmeteo", "meteoblue", "meteosource", "ideam", "siata")
 AYER = datetime.now(UTC).date() - timedelta(days=2)
@@ -88,7 +87,7 @@ def test_el_historico_se_descarga_en_los_cuatro_formatos(ana: Persona, mes: dict
         assert r.headers["Content-Type"] == f"{tipo}; charset=utf-8"
         nombre = f"consulta_{mes['consulta']['id']}.{formato}"
         assert r.headers["Content-Disposition"] == f'attachment; filename="{nombre}"'
-        repetida = ana.http.get(r.url, headers={"If-None-Match": r.headers["ETag"]}, timeout=10)
+        repetida = ana.http.get(r.url, headers={"If-None-Match": r.headers["ETag"]}, timeout=60)
         assert repetida.status_code == 304
         textos[formato] = r.content.decode()
     serie = json.loads(textos["json"])["datos_clima"]["serie"]
@@ -102,7 +101,7 @@ def test_el_historico_se_descarga_en_los_cuatro_formatos(ana: Persona, mes: dict
 def test_las_horas_de_tres_dias_son_setenta_y_dos(ana: Persona) -> None:
     dias = {"fecha_inicio": str(AYER - timedelta(days=2)), "fecha_fin": str(AYER)}
     sobre = ana.pedir("historico", latitud=0, longitud=0, resolucion="horaria", formato="csv", **dias)
-    r = ana.http.get(ana.base + sobre["enlaces"]["descargar"], timeout=10)  # in the format asked for
+    r = ana.http.get(ana.base + sobre["enlaces"]["descargar"], timeout=60)  # in the format asked for
     filas = list(csv.DictReader(io.StringIO(r.text)))
     assert len(filas) == 72
     assert filas[0]["instante"] == f"{dias['fecha_inicio']}T00:00:00Z"
@@ -124,7 +123,7 @@ def test_una_ciudad_que_no_esta_en_el_nomenclator_la_busca_el_trabajador(ana: Pe
 
 
 def test_la_lista_las_trae_todas(ana: Persona, ahora: dict[str, Any], mes: dict[str, Any]) -> None:
-    lista = ana.http.get(f"{ana.base}/api/consultas/mis-consultas?per_page=100", timeout=10).json()
+    lista = ana.http.get(f"{ana.base}/api/consultas/mis-consultas?per_page=100", timeout=60).json()
     assert {ahora["consulta"]["id"], mes["consulta"]["id"]} <= {c["id"] for c in lista["consultas"]}
 
 
@@ -135,15 +134,15 @@ def test_un_timbre_perdido_no_pierde_la_consulta(lista: Pila, ana: Persona, serv
     with redis.Redis.from_url(servidor_redis.url.removesuffix("/0") + "/1") as cola:
         ids = []
         for _ in range(5):
-            r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=10)
+            r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json={"ciudad": "Cali"}, timeout=60)
             cola.flushdb()
             ids.append(r.json()["consulta"]["id"])
 
     def todas() -> bool:
-        estados = [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=10).json()["consulta"] for i in ids]
+        estados = [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=60).json()["consulta"] for i in ids]
         return all(c["estado"] == "completada" for c in estados)
 
-    esperar(todas, "the sweep", 40)
+    esperar(todas, "the sweep")
 
 
 def test_si_matan_a_los_trabajadores_la_consulta_termina_igual(lista: Pila, ana: Persona) -> None:
@@ -159,7 +158,7 @@ def test_parar_a_los_trabajadores_con_sigterm_no_pierde_ni_repite_nada(lista: Pi
     lugares = [{"latitud": round(5 + n / 50, 2), "longitud": -74, "max_edad_s": 0} for n in range(30)]
     ids = []
     for n, lugar in enumerate(lugares):
-        r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json=lugar, timeout=10)
+        r = ana.http.post(f"{ana.base}/api/consultas/tiempo-real", json=lugar, timeout=60)
         ids.append(r.json()["consulta"]["id"])
         if n == 15:
             for p in lista.hijos():
@@ -167,14 +166,17 @@ def test_parar_a_los_trabajadores_con_sigterm_no_pierde_ni_repite_nada(lista: Pi
                     p.terminate()
 
     def leidas() -> list[dict[str, Any]]:
-        return [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=10).json()["consulta"] for i in ids]
+        return [ana.http.get(f"{ana.base}/api/consultas/{i}", timeout=60).json()["consulta"] for i in ids]
 
-    esperar(lambda: all(c["estado"] == "completada" for c in leidas()), "all of them ending", 60)
+    esperar(lambda: all(c["estado"] == "completada" for c in leidas()), "all of them ending")
     assert {c["intentos"] for c in leidas()} == {1}  # nobody had to be rescued
 
 
 def test_la_pila_incluida_arranca_con_solo_python_y_no_deja_nada(carpeta: Path, laboratorio: str) -> None:
-    """SQLite, the embedded Valkey, Ctrl-C; data survives a restart, and the admin's password shows once."""
+    """SQLite, the embedded Valkey, Ctrl-C; data survives a restart, and the admin's password shows once.
+
+    Nor does anything stay if the supervisor is killed, where the kernel can tie a child's life to its parent's.
+    """
     datos = carpeta / "incluida"
     with pila(datos, BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
         ana = Persona(p.base, "ana")
@@ -189,16 +191,12 @@ def test_la_pila_incluida_arranca_con_solo_python_y_no_deja_nada(carpeta: Path, 
         assert p.texto().count("contraseña «") == 1
         ana.base = p.base
         ana.entrar("admin", clave)
-        assert ana.http.get(p.base + sobre["enlaces"]["self"], timeout=10).json()["datos_clima"]
-
-
-def test_si_matan_al_supervisor_no_queda_ningun_proceso(carpeta: Path, laboratorio: str) -> None:
-    if sys.platform != "linux":
-        pytest.skip("only Linux can tie a child's life to its parent's")
-    with pila(carpeta / "huerfana", BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
-        procesos = p.hijos()
-        p.parar(signal.SIGKILL)
-        esperar(lambda: not any(h.is_running() for h in procesos), "the children ending", 30)
+        assert ana.http.get(p.base + sobre["enlaces"]["self"], timeout=60).json()["datos_clima"]
+        if sys.platform == "linux":
+            procesos = p.hijos()
+            assert len(procesos) >= 6
+            p.parar(signal.SIGKILL)
+            esperar(lambda: not any(h.is_running() for h in procesos), "the children ending")
 
 
 def test_un_puerto_ocupado_se_dice_y_no_se_arranca_nada(lista: Pila, tmp_path: Path) -> None:
@@ -227,10 +225,10 @@ def test_sin_base_ni_cola_la_api_vive_y_responde_503_en_la_forma_de_siempre(tmp_
         api = subprocess.Popen(orden, env=entorno, stdout=salida, stderr=salida)
     try:
         esperar(lambda: requests.get(f"{base}/health", timeout=2).ok, "the API starting")
-        r = requests.post(f"{base}/api/auth/login", json={"username": "ana", "password": "x"}, timeout=10)
+        r = requests.post(f"{base}/api/auth/login", json={"username": "ana", "password": "x"}, timeout=60)
         assert (r.status_code, r.headers["Content-Type"]) == (503, "application/problem+json")
         assert r.headers["Retry-After"]
-        lista = requests.get(f"{base}/health/ready", timeout=10)
+        lista = requests.get(f"{base}/health/ready", timeout=60)
         assert lista.status_code == 503
         assert lista.json()["base_de_datos"] is lista.json()["redis"] is False
         assert "canaria" not in r.text + lista.text + (tmp_path / "registro.txt").read_text()
@@ -255,7 +253,7 @@ def test_el_id_de_la_peticion_lleva_a_la_consulta_y_a_la_tarea(lista: Pila, ana:
         f"{ana.base}/api/consultas/tiempo-real",
         json=cuerpo,
         headers={"X-Request-ID": "pedido-de-ana", "Prefer": "wait=20"},
-        timeout=30,
+        timeout=60,
     )
     assert (r.status_code, r.headers["X-Request-ID"]) == (200, "pedido-de-ana")
     consulta = f"consulta_id={r.json()['consulta']['id']}"
@@ -263,7 +261,7 @@ def test_el_id_de_la_peticion_lleva_a_la_consulta_y_a_la_tarea(lista: Pila, ana:
     def lineas() -> list[str]:
         return [linea for linea in lista.texto().splitlines() if "pedido-de-ana" in linea]
 
-    esperar(lambda: any("consulta_completada" in linea for linea in lineas()), "the worker's line", 10)
+    esperar(lambda: any("consulta_completada" in linea for linea in lineas()), "the worker's line")
     (aceptada,) = [linea for linea in lineas() if "consulta_aceptada" in linea]
     assert aceptada.startswith("api")
     assert consulta in aceptada

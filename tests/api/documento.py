@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -43,7 +45,12 @@ def citar(texto: str) -> str:
 
 
 def operaciones(cliente: FlaskClient) -> list[Operacion]:
-    documento: dict[str, Any] = cliente.get("/api/openapi.json").get_json()
+    return _operaciones(cliente.application)
+
+
+@cache
+def _operaciones(app: Flask) -> list[Operacion]:
+    documento: dict[str, Any] = app.test_client().get("/api/openapi.json").get_json()
     esquemas = documento.get("components", {}).get("schemas", {})
     return [
         _operacion(metodo, ruta, dicho, esquemas)

@@ -130,11 +130,14 @@ def test_cada_ruta_responde_a_cada_quien_lo_que_dice_la_tabla(
     app: Flask, cliente: FlaskClient, metodo: str, regla: str
 ) -> None:
     estados, anotadas = {}, {}
+    escena = None
     for quien in TITULOS:
-        escena = preparar(app, regla)
+        escena = escena or preparar(app, regla)
         antes = _anotadas(app)
         estados[quien] = _llamar(cliente, escena, metodo, regla, quien)
         anotadas[quien] = _anotadas(app) - antes
+        if metodo != "GET" and estados[quien] < 300:  # it was changed; what a refusal changes, the next one finds
+            escena = None
     assert estados == PERMISOS[metodo, regla]
     assert anotadas == {quien: int(metodo != "GET" and estado != 401) for quien, estado in estados.items()}
 

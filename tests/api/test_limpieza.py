@@ -48,8 +48,8 @@ def pedir(cliente: FlaskClient, cabeceras: dict[str, str], proceso: Proceso, **c
 
 
 def envejecer(proceso: Proceso, settings: Settings) -> None:
-    """A month goes by, and then the sweep."""
-    hace = datetime.now(UTC) - timedelta(days=30)
+    """More days go by than are kept, and then the sweep."""
+    hace = datetime.now(UTC) - timedelta(days=9)
     with proceso.sesiones.transaccion() as s:
         s.execute(update(Consulta).values(creada_en=hace))
         s.execute(update(Consulta).where(Consulta.completada_en.is_not(None)).values(completada_en=hace))

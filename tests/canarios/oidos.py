@@ -35,7 +35,7 @@ class Grabadora:
 
     def pedir(self, metodo: str, ruta: str, token: str = "", **opciones: Any) -> requests.Response:
         cabeceras = opciones.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-        r = self._http.request(metodo, self.base + ruta, headers=cabeceras, timeout=20, **opciones)
+        r = self._http.request(metodo, self.base + ruta, headers=cabeceras, timeout=60, **opciones)
         self.respuestas.append(f"{r.status_code} {r.headers}\n".encode() + self._sin_tokens(r))
         return r
 

@@ -71,7 +71,7 @@ def ronda(r: Recorrido, ana: str, beto: str, fallas: dict[str, dict[str, Any]], 
         assert cambiada.status_code == 200
     r.http.pedir("POST", f"{list(r.claves.values())[probar]}/probar", ana)
     suyas = [r.consulta(ana), r.consulta(ana, "historico", **DIAS), r.consulta(beto)]
-    esperar(r.fallaron, f"the failures {fallas}", 15)
+    esperar(r.fallaron, f"the failures {fallas}")
     r.leer(suyas[0], ana)
 
 

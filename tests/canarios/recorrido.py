@@ -53,13 +53,13 @@ class Recorrido:
     def fallar(self, por_proveedor: dict[str, dict[str, Any]]) -> None:
         """From now on they fail like this; no circuit nor budget remembers what was asked before."""
         fallas = [{"proveedor": p, **falla} for p, falla in por_proveedor.items()]
-        requests.put(f"{self.laboratorio}/_laboratorio/fallas", json=fallas, timeout=5)
+        requests.put(f"{self.laboratorio}/_laboratorio/fallas", json=fallas, timeout=60)
         for que in ("fallos", "prueba", "presupuesto"):
             for clave in self.cola.scan_iter(f"cg:{que}*"):
                 self.cola.delete(clave)
 
     def fallaron(self) -> bool:
-        return all(f["aplicadas"] for f in requests.get(f"{self.laboratorio}/_laboratorio/fallas", timeout=5).json())
+        return all(f["aplicadas"] for f in requests.get(f"{self.laboratorio}/_laboratorio/fallas", timeout=60).json())
 
     def leer(self, donde: str, token: str) -> dict[str, Any]:
         sobre: dict[str, Any] = self.http.pedir("GET", donde, token).json()

@@ -25,7 +25,7 @@ from shared.cifrado import Cifrador
 from shared.settings import Settings
 from tests.caos.redes import VM2, Cable
 from tests.pila import Persona, Pila, entorno_limpio
-from tests.servidores import MariaDB, Redis, esperar, puerto_libre
+from tests.servidores import MariaDB, Redis, carpeta_de_datos, esperar, puerto_libre
 
 RAIZ = Path(__file__).parents[2]
 HIJO = RAIZ / "deploy" / "local" / "hijo.py"
@@ -121,7 +121,7 @@ class Escenario:
         self._cierres.close()
 
     def _arrancar(self) -> None:
-        temporal = tempfile.TemporaryDirectory(prefix="cgcaos-", dir="/tmp", ignore_cleanup_errors=True)
+        temporal = tempfile.TemporaryDirectory(prefix="cgcaos-", dir=carpeta_de_datos(), ignore_cleanup_errors=True)
         self.carpeta = Path(self._cierres.enter_context(temporal))
         for nombre in ("mariadb", "redis", "datos"):
             (self.carpeta / nombre).mkdir()
@@ -179,7 +179,7 @@ class Escenario:
                 stderr=salida,
             )
         self.pila = Pila(f"http://127.0.0.1:{self.puerto}", proceso, self.carpeta / "registro.txt")
-        esperar(self.lista if completa else self.viva, "climaguru up", 60)
+        esperar(self.lista if completa else self.viva, "climaguru up")
 
     def parar_pila(self) -> None:
         """Politely; what is left after half a minute is killed."""
@@ -203,12 +203,12 @@ class Escenario:
     def viva(self) -> bool:
         if self.pila.proceso.poll() is not None:
             raise AssertionError(self.pila.texto()[-4000:])
-        return requests.get(f"{self.pila.base}/health", timeout=5).ok
+        return requests.get(f"{self.pila.base}/health", timeout=60).ok
 
     def lista(self) -> bool:
         if not self.viva():
             return False
-        r = requests.get(f"{self.pila.base}/health/ready", timeout=5)
+        r = requests.get(f"{self.pila.base}/health/ready", timeout=60)
         return r.ok and r.json()["trabajadores"] >= 2 * self._trabajadores
 
     def trabajadores(self, grupo: str = "") -> list[psutil.Process]:
@@ -239,10 +239,10 @@ class Escenario:
         return redis.Redis(port=self.redis.puerto, socket_timeout=5)
 
     def averiar(self, *fallas: dict[str, Any]) -> None:
-        requests.put(f"{self.laboratorio}/_laboratorio/fallas", json=[*fallas], timeout=5).raise_for_status()
+        requests.put(f"{self.laboratorio}/_laboratorio/fallas", json=[*fallas], timeout=60).raise_for_status()
 
     def peticiones(self, proveedor: str) -> dict[str, Any]:
-        r = requests.get(f"{self.laboratorio}/_laboratorio/peticiones", timeout=5)
+        r = requests.get(f"{self.laboratorio}/_laboratorio/peticiones", timeout=60)
         cuentas: dict[str, dict[str, Any]] = r.json()
         return cuentas[proveedor]
 
@@ -252,10 +252,10 @@ class Escenario:
         From here on their ids are greater than desde_id. limite: the quota of a user who sends a quarter of them.
         """
         self.previstas, self.limite = previstas, max(1, previstas // 10)
-        esperar(self.lista, "the stack being whole again", 60)
+        esperar(self.lista, "the stack being whole again")
         self.desde_id = self.sql("SELECT COALESCE(MAX(id), 0) FROM @@consultas")[0][0]
         self.averiar(*NORMAL)
-        requests.delete(f"{self.laboratorio}/_laboratorio/peticiones", timeout=5).raise_for_status()
+        requests.delete(f"{self.laboratorio}/_laboratorio/peticiones", timeout=60).raise_for_status()
         self.sql(
             "UPDATE @@api_keys SET consultas_realizadas = 0, rechazada_en = NULL, limite_consultas_diarias = %s",
             self.limite,

@@ -8,7 +8,6 @@ from tests.caos.escenario import Escenario
 from tests.caos.fallos import FALLOS
 from tests.caos.ronda import probar
 
-pytestmark = pytest.mark.timeout(180)
 SEMILLA, CONSULTAS = 7, 60
 
 

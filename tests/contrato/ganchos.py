@@ -60,7 +60,7 @@ def _sin_cerrarse(case: Case[Any]) -> None:
     bearer = f"Bearer {os.environ['TOKEN']}"
     if case.path == "/api/auth/logout" and case.headers.get("Authorization") == bearer:
         cuenta = {"username": os.environ["CUENTA"], "password": os.environ["CLAVE"]}
-        r = requests.post(f"{os.environ['API']}/api/auth/login", json=cuenta, timeout=20)
+        r = requests.post(f"{os.environ['API']}/api/auth/login", json=cuenta, timeout=60)
         case.headers["Authorization"] = f"Bearer {r.json()['access_token']}"
     if str(case.path_parameters.get("usuario_id")) == os.environ["CUENTA_ID"]:
         case.path_parameters["usuario_id"] = 2**31 - 1

@@ -24,6 +24,7 @@ class Instalacion:
 
     def instalar(self, *opciones: str, **entorno: str) -> subprocess.CompletedProcess[str]:
         fijo = {"RAIZ": str(self.raiz), "SYSTEMCTL": str(self.gobierno.systemctl), "PYTHON": sys.executable}
+        fijo |= {"PIP_NO_COMPILE": "1"}  # most of it is never imported here
         return subprocess.run(
             ["sh", str(self.fuente / "deploy" / "instalar.sh"), *opciones],
             env=entorno_limpio(**fijo) | entorno,

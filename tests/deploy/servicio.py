@@ -24,12 +24,11 @@ from shared.modelos import Consulta, Estado, Rol
 from tests.conftest import hacer_settings
 from tests.frente import Api
 from tests.pila import entorno_limpio
-from tests.servidores import esperar, puerto_libre
+from tests.servidores import ESPERA_S, esperar, puerto_libre
 from worker.proceso import Proceso
 
 CLAVE = "una frase larga"
 JWT = "j" * 48
-ESPERA_S = 40.0
 
 
 @dataclass
@@ -110,7 +109,7 @@ class EnMarcha:
 
     def dice(self, texto: str) -> None:
         """Wait until it says so on stderr."""
-        esperar(lambda: texto in self.quejas.read_text() or self._acabo(), f"«{texto}»", ESPERA_S)
+        esperar(lambda: texto in self.quejas.read_text() or self._acabo(), f"«{texto}»")
         assert texto in self.quejas.read_text(), self.quejas.read_text()
 
     def interrumpir(self) -> Resultado:

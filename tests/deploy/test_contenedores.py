@@ -210,7 +210,7 @@ def test_cada_orden_de_compose_hace_lo_suyo_tras_nginx(todo: Todo, mariadb: Mari
         assert ana.pedir("tiempo-real", ciudad="Cali")["consulta"]["estado"] == "completada"
         meses = {"fecha_inicio": "2026-01-01", "fecha_fin": "2026-01-03", "resolucion": "diaria"}
         assert ana.pedir("historico", ciudad="Cali", **meses)["consulta"]["estado"] == "completada"
-        assert requests.get(f"{nginx.url}/metrics", timeout=5).status_code == 404
+        assert requests.get(f"{nginx.url}/metrics", timeout=60).status_code == 404
         ips = mariadb.ejecutar(f"SELECT DISTINCT ip_origen FROM {BASE}.consultas")
         assert ips == [("127.0.0.1",)]
         _comprobar_procesos(todo, arrancados)
@@ -239,8 +239,8 @@ def test_flower_pide_su_clave(todo: Todo) -> None:
     try:
         flower.arrancar()
         url = f"http://127.0.0.1:{flower.puerto}/flower/"
-        assert requests.get(url, timeout=5).status_code == 401
+        assert requests.get(url, timeout=60).status_code == 401
         usuario, clave = (todo.secretos / "FLOWER_BASIC_AUTH").read_text().strip().split(":")
-        assert requests.get(url, auth=(usuario, clave), timeout=5).ok
+        assert requests.get(url, auth=(usuario, clave), timeout=60).ok
     finally:
         flower.parar()

@@ -38,13 +38,13 @@ def registros(sesiones: Sesiones) -> list[Any]:
 
 
 def test_borra_dice_cuanto_y_deja_constancia(motor: Engine, sesiones: Sesiones) -> None:
-    poner(sesiones, 40, estado=Estado.PENDIENTE)  # its day is not counted from there on
-    for dias in (40, 30, 20, 3):
+    poner(sesiones, 14, estado=Estado.PENDIENTE)  # its day is not counted from there on
+    for dias in (14, 12, 9, 3):
         poner(sesiones, dias)
     resumir_todo(sesiones)
     r = limpiar(motor)
     assert r.exit_code == 0, r.output
-    assert f"del {hace(30):%Y-%m-%d} al {hace(20):%Y-%m-%d} (consultas terminadas" in r.output
+    assert f"del {hace(12):%Y-%m-%d} al {hace(9):%Y-%m-%d} (consultas terminadas" in r.output
     assert "RETENCION_CONSULTAS_DIAS=7" in r.output
     assert "logs: se guardan siempre (RETENCION_LOGS_DIAS=0)." in r.output
     assert registros(sesiones) == [("limpiar", {"consultas": 2})]
@@ -53,7 +53,7 @@ def test_borra_dice_cuanto_y_deja_constancia(motor: Engine, sesiones: Sesiones) 
 
 
 def test_simular_cuenta_lo_mismo_y_no_toca_nada(motor: Engine, sesiones: Sesiones) -> None:
-    for dias in (40, 30, 20, 3):
+    for dias in (14, 12, 9, 3):
         poner(sesiones, dias, piezas=2)
     resumir_todo(sesiones)
     antes = presente(leer_todo(sesiones))
@@ -71,7 +71,7 @@ def test_cada_clase_tiene_un_nombre_que_se_lee() -> None:
 
 
 def test_sin_retencion_no_se_borra_nada(motor: Engine, sesiones: Sesiones) -> None:
-    poner(sesiones, 60, piezas=1, parcial=True, ajenas=1)
+    poner(sesiones, 15, piezas=1, parcial=True, ajenas=1)
     resumir_todo(sesiones)
     r = limpiar(motor, FLASK_ENV="testing")
     assert r.output.count("se guardan siempre") == 5
@@ -109,7 +109,7 @@ def test_con_ctrl_c_se_para_entre_dos_tandas_y_lo_dice(motor: Engine, sesiones: 
 
 def de_golpe(sesiones: Sesiones) -> None:
     """CUANTAS old consultas."""
-    modelo = poner(sesiones, 30)
+    modelo = poner(sesiones, 9)
     with sesiones.transaccion() as s:
         tabla = Base.metadata.tables["consultas"]
         fila = dict(s.execute(select(tabla).where(tabla.c.id == modelo)).mappings().one())
@@ -124,7 +124,7 @@ def _aparte(motor: Engine) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("malo", ["-1", "siete", "1.5", "99999"])
 def test_un_plazo_que_no_se_entiende_no_borra(motor: Engine, sesiones: Sesiones, malo: str) -> None:
-    poner(sesiones, 40)
+    poner(sesiones, 9)
     resumir_todo(sesiones)
     r = limpiar(motor, RETENCION_CONSULTAS_DIAS=malo)
     assert r.exit_code == 1

@@ -19,10 +19,7 @@ from tests.servidores import MariaDB, Redis, binario, esperar
 
 RUNBOOK = (REPO / "deploy/RUNBOOK.md").read_text()
 BASE = "cg_instalar"
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="the machine it is about is Linux"),
-    pytest.mark.timeout(900),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the machine it is about is Linux")
 
 
 def ordenes() -> list[str]:
@@ -75,9 +72,9 @@ def test_todas_las_ordenes_funcionan_y_al_final_se_sirve(en_marcha: Instalacion,
     url = f"http://127.0.0.1:{en_marcha.gobierno.puerto}"
 
     def trabajadores() -> bool:
-        return int(requests.get(f"{url}/health/ready", timeout=5).json()["trabajadores"]) >= 2
+        return int(requests.get(f"{url}/health/ready", timeout=60).json()["trabajadores"]) >= 2
 
-    esperar(trabajadores, "two workers", 90)
+    esperar(trabajadores, "two workers")
     assert correr("deploy/backup.sh --entorno /etc/climaguru/respaldo.env", en_marcha, entorno).returncode == 0
     admin = "climaguru crear-admin --usuario admin --correo admin@ejemplo.co --generar"
     assert correr(admin, en_marcha, entorno).returncode == 0
@@ -85,11 +82,11 @@ def test_todas_las_ordenes_funcionan_y_al_final_se_sirve(en_marcha: Instalacion,
     assert len(dichas) > 45
     for orden in dichas:
         if "inspect" in orden:
-            esperar(trabajadores, "the workers", 60)
+            esperar(trabajadores, "the workers")
         fin = correr(orden, en_marcha, entorno)
         assert fin.returncode == 0, f"{orden}\n{fin.stdout}\n{fin.stderr}"
         assert "ERROR" not in fin.stderr, f"{orden}\n{fin.stderr}"
-    esperar(trabajadores, "two workers again", 90)
+    esperar(trabajadores, "two workers again")
     cali = Persona(url, "runbook").pedir("tiempo-real", ciudad="Cali", proveedores=["openmeteo"])
     assert cali["consulta"]["estado"] == "completada"
 

@@ -50,7 +50,7 @@ def vivas(app: Flask, cliente: FlaskClient, settings: Settings, laboratorio: str
         ("historico", medellin | dias, []),
         ("tiempo-real", {"ciudad": "Ningunaparte de Abajo"}, []),
     ):
-        requests.put(f"{laboratorio}/_laboratorio/fallas", json=fallas, timeout=5).raise_for_status()
+        requests.put(f"{laboratorio}/_laboratorio/fallas", json=fallas, timeout=60).raise_for_status()
         sobre = cliente.post(f"/api/consultas/{tipo}", json=cuerpo, headers=con)
         proceso.procesar(sobre.json["consulta"]["id"])
     metricas.reparaciones.labels("rescatada")  # which only a worker's sweep counts

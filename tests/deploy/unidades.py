@@ -143,4 +143,4 @@ def esperar_a(servicio: Servicio, listo: object, que: str) -> None:
         assert servicio.proceso.poll() is None, servicio.texto()[-4000:]
         return listo()  # type: ignore[operator]
 
-    esperar(ya, que, 60)
+    esperar(ya, que)

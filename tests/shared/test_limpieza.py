@@ -129,7 +129,7 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
     """Some of everything, of any age and in any state. No age is within an hour of a whole day."""
 
     def edad() -> float:
-        return azar.randrange(40) + azar.uniform(0.05, 0.95)
+        return azar.randrange(16) + azar.uniform(0.05, 0.95)
 
     with sesiones.transaccion() as s:
         quienes = [usuario(s, nombre) for nombre in ("ana", "beto")]
@@ -254,8 +254,8 @@ def cifras(sesiones: Sesiones) -> list[dict[str, Any]]:
     hoy = datetime.now(UTC).date()
     rangos: list[tuple[date | None, date | None]] = [
         (None, None),
-        (None, hoy - timedelta(20)),
-        (hoy - timedelta(9), hoy),
+        (None, hoy - timedelta(8)),
+        (hoy - timedelta(4), hoy),
     ]
     with sesiones.transaccion() as s:
         quienes = [*s.scalars(select(Usuario.id)), TODOS]
@@ -269,10 +269,10 @@ def test_se_va_lo_que_dicen_las_reglas_y_nada_mas(
     azar = Random(semilla)
     monkeypatch.setattr(limpieza, "TANDA", azar.choice([2, 7, 500]))
     sembrar(sesiones, azar)
-    for _ in range(azar.choice([0, 15, 99])):
+    for _ in range(azar.choice([0, 8, 99])):
         sesiones.hacer(resumenes.resumir)
     settings = con(
-        **{nombre: azar.choice([0, 1, 3, 10, 30]) for nombre in CLASE if nombre != "tokens"},
+        **{nombre: azar.choice([0, 1, 3, 6, 12]) for nombre in CLASE if nombre != "tokens"},
     )
     antes, dicho, simulado = leer(sesiones), cifras(sesiones), filas(limpiar(sesiones, settings, simular=True))
     assert presente(leer(sesiones)) == presente(antes)
@@ -308,7 +308,7 @@ def test_el_limite_lo_pone_el_reloj_de_la_base_al_segundo(sesiones: Sesiones) ->
 
 @pytest.mark.parametrize("estado", list(Estado))
 def test_solo_se_va_lo_que_termino(sesiones: Sesiones, estado: Estado) -> None:
-    poner(sesiones, 30, estado=estado, piezas=1, ajenas=1)
+    poner(sesiones, 10, estado=estado, piezas=1, ajenas=1)
     resumir_todo(sesiones)
     hechas = filas(limpiar(sesiones, con(consultas=7, series=7, respuestas=7)))
     assert bool(hechas["consultas"]) == estado.final
@@ -317,7 +317,7 @@ def test_solo_se_va_lo_que_termino(sesiones: Sesiones, estado: Estado) -> None:
 
 
 def test_una_consulta_que_nadie_ha_contado_espera_a_su_resumen(sesiones: Sesiones) -> None:
-    consulta_id = poner(sesiones, 30)
+    consulta_id = poner(sesiones, 10)
     tandas = limpiar(sesiones, con(consultas=7))
     assert quedan(sesiones) == {consulta_id}
     assert sum(t.sin_contar for t in tandas["consultas"]) == 1
@@ -326,7 +326,7 @@ def test_una_consulta_que_nadie_ha_contado_espera_a_su_resumen(sesiones: Sesione
 
 
 def test_lo_reintentado_cuenta_desde_su_nuevo_final(sesiones: Sesiones) -> None:
-    consulta_id = poner(sesiones, 30, estado=Estado.ERROR, ajenas=2)
+    consulta_id = poner(sesiones, 10, estado=Estado.ERROR, ajenas=2)
     assert sesiones.hacer(lambda s: consultas.reintentar(s, consulta_id))
     settings = con(consultas=7, respuestas=7)
     for _ in range(2):
@@ -343,9 +343,9 @@ def test_reintentar_en_un_dia_ya_borrado_a_medias_no_cambia_lo_que_dicen_los_rep
     with sesiones.transaccion() as s:
         ana, beto = usuario(s), usuario(s, "beto")
     for quien in (ana, ana, beto):
-        poner(sesiones, 30, usuario_id=quien)
-    tarde = poner(sesiones, 30, acabo=2, estado=Estado.ERROR, usuario_id=ana)
-    joven = poner(sesiones, 30, acabo=2, usuario_id=beto)
+        poner(sesiones, 10, usuario_id=quien)
+    tarde = poner(sesiones, 10, acabo=2, estado=Estado.ERROR, usuario_id=ana)
+    joven = poner(sesiones, 10, acabo=2, usuario_id=beto)
     resumir_todo(sesiones)
     antes = cifras(sesiones)
     assert filas(limpiar(sesiones, con(consultas=7)))["consultas"] == 3
@@ -389,8 +389,8 @@ def test_un_lote_se_va_con_la_ultima_de_sus_consultas(sesiones: Sesiones) -> Non
     with sesiones.transaccion() as s:
         lote = Lote(usuario_id=usuario(s), total=2, creado_en=hace(30))
         s.add(lote)
-    poner(sesiones, 30, lote_id=lote.id)
-    abierta = poner(sesiones, 30, lote_id=lote.id, estado=Estado.PENDIENTE)
+    poner(sesiones, 10, lote_id=lote.id)
+    abierta = poner(sesiones, 10, lote_id=lote.id, estado=Estado.PENDIENTE)
     settings = con(consultas=7, lotes=7)
     resumir_todo(sesiones)
     with sesiones.transaccion() as s:  # ended but for one, whose day is not closed yet
@@ -413,7 +413,7 @@ def test_una_tanda_no_lleva_mas_filas_de_las_que_dice_con_sus_piezas(
 ) -> None:
     monkeypatch.setattr(limpieza, "TANDA", 10)
     for n in (3, 3, 3, 25, 1, 0, 0, 9):
-        poner(sesiones, 30, piezas=n, ajenas=n // 2)
+        poner(sesiones, 10, piezas=n, ajenas=n // 2)
     resumir_todo(sesiones)
     tandas = limpiar(sesiones, con(consultas=7))["consultas"]
     assert [t.filas for t in tandas] == [2, 1, 1, 3, 1]  # 5 and 5; 5; 38, alone; 2, 1 and 1; 14, alone
@@ -422,8 +422,8 @@ def test_una_tanda_no_lleva_mas_filas_de_las_que_dice_con_sus_piezas(
 def test_lo_que_no_se_va_no_tapa_lo_que_viene_detras(sesiones: Sesiones, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limpieza, "TANDA", 3)
     for _ in range(7):
-        poner(sesiones, 30, acabo=1, piezas=1)
-    poner(sesiones, 29, piezas=1)
+        poner(sesiones, 10, acabo=1, piezas=1)
+    poner(sesiones, 9, piezas=1)
     resumir_todo(sesiones)
     assert filas(limpiar(sesiones, con(series=7)))["series"] == 1
     assert filas(limpiar(sesiones, con(consultas=7)))["consultas"] == 1
@@ -432,7 +432,7 @@ def test_lo_que_no_se_va_no_tapa_lo_que_viene_detras(sesiones: Sesiones, monkeyp
 def test_cortada_a_la_mitad_sigue_donde_iba(sesiones: Sesiones, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limpieza, "TANDA", 2)
     for _ in range(7):
-        poner(sesiones, 30)
+        poner(sesiones, 10)
     resumir_todo(sesiones)
     antes = cifras(sesiones)
     next(limpieza.limpiar(sesiones, con(consultas=7), CLASE["consultas"]))
@@ -445,7 +445,7 @@ def test_beat_reparte_su_rato_entre_todas_las_clases(sesiones: Sesiones, monkeyp
     """With no time at all, a batch of each."""
     monkeypatch.setattr(limpieza, "TANDA", 2)
     for _ in range(5):
-        poner(sesiones, 30, piezas=1)
+        poner(sesiones, 10, piezas=1)
     with sesiones.transaccion() as s:
         s.add_all(LogActividad(accion="x", creado_en=hace(30)) for _ in range(5))
     resumir_todo(sesiones)
@@ -456,7 +456,7 @@ def test_beat_reparte_su_rato_entre_todas_las_clases(sesiones: Sesiones, monkeyp
 
 
 def test_si_algo_cambia_entre_buscar_y_borrar_manda_lo_ultimo(sesiones: Sesiones) -> None:
-    poner(sesiones, 30, piezas=1)
+    poner(sesiones, 10, piezas=1)
     leidas: list[object] = []
 
     def al_ejecutar(estado: ORMExecuteState) -> None:

@@ -159,7 +159,7 @@ def test_una_tanda_no_espera_a_nadie(motor_viejo: Engine) -> None:
 
 def test_en_tablas_de_pocas_filas_tampoco_espera_nadie(motor_mariadb: Engine, sesiones: Sesiones) -> None:
     """There MariaDB would rather read the whole table, and every row it reads it locks."""
-    for dias in (30, 30, 30):
+    for dias in (10, 10, 10):
         poner(sesiones, dias, piezas=1, ajenas=1)
     joven = poner(sesiones, 1, piezas=1, ajenas=1)
     resumir_todo(sesiones)
@@ -192,9 +192,9 @@ def sesiones(motor_mariadb: Engine) -> Iterator[Sesiones]:
 def test_borrar_y_reintentar_en_el_mismo_dia_se_esperan(motor_mariadb: Engine, sesiones: Sesiones) -> None:
     """Else what is deleted would be in no summary: neither in the one undone, nor to be counted again."""
     for _ in range(3):
-        poner(sesiones, 30)
-    otro_dia = poner(sesiones, 28)
-    tarde = poner(sesiones, 30, acabo=2, estado=Estado.ERROR)
+        poner(sesiones, 10)
+    otro_dia = poner(sesiones, 9)
+    tarde = poner(sesiones, 10, acabo=2, estado=Estado.ERROR)
     resumir_todo(sesiones)
     with abierta(motor_mariadb) as borra, abierta(motor_mariadb) as reintenta:
         assert una_tanda_de_cada(motor_mariadb, borra)["consultas"] == 4
@@ -212,7 +212,7 @@ def test_dos_a_la_vez_borran_una_vez_cada_fila(
     monkeypatch.setattr(limpieza, "TANDA", 5)
     monkeypatch.setattr(limpieza, "DESCANSO", 0)
     for _ in range(60):
-        poner(sesiones, 30, piezas=1)
+        poner(sesiones, 10, piezas=1)
     resumir_todo(sesiones)
     with ThreadPoolExecutor(4) as hilos:
         hechas = list(hilos.map(lambda _: filas(limpiar(sesiones, TODO)), range(4)))
