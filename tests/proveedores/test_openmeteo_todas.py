@@ -69,7 +69,7 @@ def sin_decir(lectura: Lectura, parametros: tuple[Parametro, ...]) -> list[Param
 def test_cualquier_conjunto_de_parametros_se_contesta(http: Http, resolucion: Resolucion | None) -> None:
     """511 sets; the days reach from the archive's into the forecast's, which alone has UV and visibility."""
     periodo = resolucion and Periodo(HACE_UNA_SEMANA, HACE_UNA_SEMANA + timedelta(days=2), resolucion)
-    malos = {}
+    malos: dict[tuple[Parametro, ...], object] = {}
     for parametros in CONJUNTOS:
         try:
             faltan = sin_decir(preguntar(http, parametros, periodo), parametros)
