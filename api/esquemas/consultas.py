@@ -225,7 +225,13 @@ class ConsultaSobre(Schema):
 
 
 class DatosDescarga(DatosClimaSalida):
-    serie = fields.List(fields.Dict(), metadata={"description": "De un historico: una fila por día o por hora."})
+    serie = fields.List(
+        fields.Dict(),
+        metadata={
+            "description": "De un historico: una fila por día, o por hora con su `instante` (UTC), su `hora_local` con "
+            "desfase y la `fecha` de esa hora en el lugar; el día en que cambia el reloj tiene 23 o 25."
+        },
+    )
 
 
 class DescargaJson(Schema):
