@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, combinations
-from time import monotonic
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from deploy.laboratorio import crear_app
 from deploy.laboratorio.cli import variables
 from shared.clima import CAMPOS, Lugar, Parametro, Periodo, Resolucion, campos_de, iso_utc
 from shared.settings import Settings
+from tests.proveedores.memoria import EnMemoria
 from worker.proveedores.cliente import Lectura, Peticion
-from worker.proveedores.http import ErrorProveedor, Esperas, Http, Omitida, crear_sesion
+from worker.proveedores.http import Http, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
 
 MEDELLIN = Lugar(6.25, -75.56, zona_horaria="America/Bogota")
 CONJUNTOS = list(chain.from_iterable(combinations(Parametro, n) for n in range(1, len(Parametro) + 1)))
 HACE_UNA_SEMANA = datetime.now(UTC).date() - timedelta(days=7)
-
-
-class EnMemoria(Http):
-    """The laboratory's application without a socket: some 3 500 calls are made here."""
-
-    def __init__(self, laboratorio: FlaskClient) -> None:
-        super().__init__(crear_sesion(1), Esperas(1, 1), monotonic() + 600)
-        self._laboratorio = laboratorio
-
-    def json(
-        self,
-        url: str,
-        params: Mapping[str, Any] | None = None,
-        cabeceras: Mapping[str, str] | None = None,
-        al_fallar: Callable[[ErrorProveedor], ErrorProveedor] = lambda e: e,
-        costo: int = 1,
-        certificados: str | None = None,
-    ) -> Any:
-        respuesta = self._laboratorio.get(url, query_string=params)
-        if respuesta.status_code != 200:
-            raise al_fallar(ErrorProveedor(respuesta.text, estado=respuesta.status_code, cuerpo=respuesta.json))
-        return respuesta.json
 
 
 @pytest.fixture(scope="module")

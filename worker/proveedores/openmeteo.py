@@ -44,6 +44,7 @@ class OpenMeteo:
         self._geocodificacion = f"{_raiz(settings.openmeteo_geocoding_url)}/v1/search"
 
     def tiempo_real(self, p: Peticion) -> Lectura:
+        _exigir(p, self.da[None])
         if not p.campos & DEL_TIEMPO[None]:
             cuerpo = self._pedir(p, self._aire, {"current": "us_aqi"})
             return Lectura([leer_actual(cuerpo)], altura_m=_numero(cuerpo.get("elevation")))
@@ -58,6 +59,7 @@ class OpenMeteo:
 
         A service that has nothing of what is wanted is not asked, and days of which none has anything get no row.
         """
+        _exigir(p, self.da[periodo.resolucion])
         partes = list(self._partes(p, periodo))
         con_aire = AIRE in p.campos and periodo.fin >= AIRE_DESDE
         if not partes and not con_aire:
@@ -124,6 +126,11 @@ class OpenMeteo:
         return _objeto(
             p.http.json(url, {**lugar, **convenios, **params}, al_fallar=_con_motivo, costo=costo_de(params))
         )
+
+
+def _exigir(p: Peticion, campos: frozenset[str]) -> None:
+    if not p.campos & campos:
+        raise Omitida("no da ninguno de los parámetros pedidos")
 
 
 def costo_de(params: dict[str, Any]) -> int:
