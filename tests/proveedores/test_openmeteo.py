@@ -141,6 +141,25 @@ def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
     assert "calidad_aire" in m.extras
 
 
+def test_si_solo_se_pide_aire_no_se_pregunta_el_tiempo_y_su_fallo_es_un_fallo(red: Respuestas) -> None:
+    aire = frozenset({"calidad_aire"})
+    horas = [f"2024-01-{d:02}T{h:02}:00" for d in (1, 2) for h in range(24)]
+    bueno = {"current": {"time": "2026-01-01T00:00", "us_aqi": 40}, "hourly": {"time": horas, "us_aqi": [30] * 48}}
+    red.siempre(bueno)
+    enero = (date(2024, 1, 1), date(2024, 1, 1))
+    assert ahora(red, aire).calidad_aire == 40
+    (dia,) = historia(red, *enero, Resolucion.DIARIA, aire).mediciones
+    assert (dia.fecha, dia.calidad_aire, iso_utc(dia.observado_en)) == (enero[0], 30, "2024-01-01T05:00:00Z")
+    assert len(historia(red, *enero, Resolucion.HORARIA, aire).mediciones) == 24
+    assert {p.ruta for p in red.pedidas} == {"/v1/air-quality"}
+    red.siempre({"error": True}, estado=400)
+    with pytest.raises(ErrorProveedor):
+        ahora(red, aire)
+    for resolucion in Resolucion:
+        with pytest.raises(ErrorProveedor):
+            historia(red, *enero, resolucion, aire)
+
+
 def test_una_serie_a_la_que_le_falta_el_aire_lo_dice(red: Respuestas) -> None:
     """So that its nulls are not kept for others."""
     dias = {"time": ["2024-01-01"], "temperature_2m_mean": [20.0]}
