@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_jwt, verify_jwt_in_request
-from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_jwt_extended.exceptions import JWTExtendedException, WrongTokenError
 from jwt import ExpiredSignatureError, PyJWTError
 
 from api.base import LECTURA, limitador, sesion
@@ -24,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 DESAFIO = {"WWW-Authenticate": 'Bearer realm="climaguru"'}
 SIN_TOKEN = "Envíe un token válido en la cabecera Authorization: Bearer <token>; se obtiene en /api/auth/login."
+NO_REFRESCO = "Ese es un token de refresco, que solo sirve en /api/auth/refresh. Aquí va el de acceso: access_token."
+NO_ACCESO = "Ese es un token de acceso. Aquí va el de refresco: el refresh_token que dio /api/auth/login."
 VENCIDO = "El token venció. Pida otro en /api/auth/refresh o vuelva a entrar."
 INVALIDO = "El token no sirve (cerró la sesión, cambió la clave o la cuenta está inactiva). Vuelva a entrar."
 SOLO_LECTURA = "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol."
@@ -116,6 +118,8 @@ def _exigir(*, refresh: bool) -> None:
         verify_jwt_in_request(refresh=refresh)
     except ExpiredSignatureError as e:
         raise Problema(401, VENCIDO, cabeceras=DESAFIO) from e
+    except WrongTokenError as e:
+        raise Problema(401, NO_ACCESO if refresh else NO_REFRESCO, cabeceras=DESAFIO) from e
     except (JWTExtendedException, PyJWTError, ValueError) as e:
         raise Problema(401, SIN_TOKEN, cabeceras=DESAFIO) from e
     token = get_jwt()

@@ -26,6 +26,7 @@ from shared.modelos import Usuario
 from shared.settings import Settings
 
 rutas = Rutas("auth", __name__, url_prefix="/api/auth", description="Cuentas y sesiones")
+DESACTIVADA = "La cuenta está desactivada. Pida a un administrador que la active."
 OCUPADO = "Ya está en uso; elija otro."
 
 
@@ -79,16 +80,16 @@ def register(datos: dict[str, Any]) -> dict[str, Any]:
 @rutas.doc(security=[])
 @rutas.arguments(Login)
 @rutas.response(200, Tokens)
-@rutas.alt_response(401, description="Usuario o contraseña incorrectos.")
+@rutas.alt_response(401, description="Usuario o contraseña incorrectos, o la cuenta está desactivada.")
 def login(datos: dict[str, Any]) -> dict[str, Any]:
     """Entra con usuario o correo y contraseña."""
     cerradura: usuarios.Cerradura = current_app.extensions["cerradura"]
-    usuario = cerradura.abrir(sesion(), datos["username"], datos["password"])
+    try:
+        usuario = cerradura.abrir(sesion(), datos["username"], datos["password"])
+    except usuarios.Desactivada as e:
+        raise _no_entra(datos["username"], DESACTIVADA) from e
     if usuario is None:
-        conocido = usuarios.buscar(sesion(), datos["username"])  # what is no account's name may be a password
-        anotar("login_fallido", None, {"username": conocido.username if conocido else None})
-        sesion().commit()
-        raise Problema(401, "Usuario o contraseña incorrectos.", cabeceras=acceso.DESAFIO)
+        raise _no_entra(datos["username"], "Usuario o contraseña incorrectos.")
     usuarios.anotar_login(sesion(), usuario)
     anotar("login", usuario.id)
     sesion().commit()
@@ -154,6 +155,14 @@ def me() -> dict[str, Any]:
     return {"usuario": usuario_actual()}
 
 
+def _no_entra(nombre: str, motivo: str) -> Problema:
+    """Noted; what is no account's name is not, for it may be a password."""
+    conocido = usuarios.buscar(sesion(), nombre)
+    anotar("login_fallido", None, {"username": conocido.username if conocido else None})
+    sesion().commit()
+    return Problema(401, motivo, cabeceras=acceso.DESAFIO)
+
+
 def _acceso(usuario: Usuario) -> dict[str, Any]:
     return {
         "access_token": acceso.token_de_acceso(usuario),
@@ -167,7 +176,9 @@ def _propio(refresh_token: str) -> dict[str, Any]:
         token: dict[str, Any] = decode_token(refresh_token, allow_expired=True)
     except (JWTExtendedException, PyJWTError, ValueError) as e:
         raise Problema(422, "El refresh_token no es válido.", {"refresh_token": ["No es un token nuestro."]}) from e
-    if token["sub"] != str(usuario_actual().id) or token["type"] != "refresh":
+    if token["type"] != "refresh":
+        raise Problema(422, acceso.NO_ACCESO, {"refresh_token": ["Es un token de acceso, no de refresco."]})
+    if token["sub"] != str(usuario_actual().id):
         raise Problema(422, "El refresh_token no es suyo.", {"refresh_token": ["No es su token de refresco."]})
     return token
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
-from typing import Any, NoReturn
+from typing import Any
 
-from flask import Request
+from flask import Request, current_app
 from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from webargs.flaskparser import FlaskParser, abort
 from werkzeug.routing import IntegerConverter, Map
 
+from api.errores import Problema
 from api.esquemas.comunes import ProblemaSalida
 from shared import paginas
 from shared.modelos import Base
@@ -26,6 +27,7 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 limitador = Limiter(get_remote_address, headers_enabled=True)
 LECTURA = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
 ID_MAXIMO = 1_999_999_999  # INT of the tables, less the end that no short pattern says
+REPITE = "El JSON repite la clave «{}» en un mismo objeto. Déjela una sola vez."
 NOMBRES_MAXIMOS = 1000  # in one JSON object: refusing each by name would take a second for a body of 1 MiB
 
 
@@ -52,6 +54,10 @@ class Identificador(IntegerConverter):
 
     def __init__(self, mapa: Map) -> None:
         super().__init__(mapa, min=1, max=ID_MAXIMO)
+
+
+class Repetida(ValueError):
+    """A name twice in one object; the argument is the name."""
 
 
 class Json(DefaultJSONProvider):
@@ -81,10 +87,14 @@ class Analizador(FlaskParser):
         return super().load_json(req, schema)
 
     def _raw_load_json(self, req: Request) -> Any:
-        return req.get_json(cache=True)  # webargs' own would not go through Json
-
-    def _handle_invalid_json_error(self, error: Exception, req: Request, *args: Any, **kwargs: Any) -> NoReturn:
-        abort(400)
+        """Webargs' own would not go through Json."""
+        try:
+            return current_app.json.loads(req.get_data(cache=True))
+        except Repetida as e:
+            nombre = str(e.args[0])[:100].encode(errors="replace").decode()  # it may be anything
+            raise Problema(400, REPITE.format(nombre)) from e
+        except ValueError:
+            abort(400)
 
 
 class Rutas(Blueprint):  # type: ignore[misc]
@@ -115,7 +125,9 @@ def paginar(nombre: str, seleccionar: Callable[..., Select[Any]], filtros: dict[
 def _sin_repetir(pares: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pares) > NOMBRES_MAXIMOS:
         raise ValueError("too many names in one object")
-    objeto = dict(pares)
-    if len(objeto) != len(pares):
-        raise ValueError("a name twice in one object")
+    objeto: dict[str, Any] = {}
+    for nombre, valor in pares:
+        if nombre in objeto:
+            raise Repetida(nombre)
+        objeto[nombre] = valor
     return objeto

@@ -113,11 +113,14 @@ def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
 @rutas.get("/<int:consulta_id>/eventos")
 @rutas.pide("Last-Event-ID")
 @rutas.response(200, EVENTO, content_type="text/event-stream", example=UN_EVENTO)
+@rutas.alt_response(204, description="Terminó, y Last-Event-ID es su último evento: un navegador ya no vuelve.")
 def eventos(consulta_id: int) -> Response:
     """Un evento por cada cambio, hasta el final (Server-Sent Events; Last-Event-ID reanuda)."""
-    _visible(consulta_id)
+    consulta = _visible(consulta_id)
     ultimo = request.headers.get("Last-Event-ID", "")
     desde = int(ultimo) if VERSION.fullmatch(ultimo) else 0
+    if consulta.estado.final and desde >= consulta.version:
+        return Response(status=204)  # an EventSource comes back for ever, until it gets this
     db.session.remove()  # nothing stays open while the client listens
     flujo = espera.eventos(Sesiones(db.engine), current_app.extensions["escucha"], consulta_id, desde)
     cabeceras = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

@@ -31,7 +31,7 @@ def documento(s: Session, consulta: Consulta) -> Documento | None:
     datos, tramos = archivo.datos_de(s, consulta.id), respuestas.cuantos_tramos(s, consulta.id)
     if datos is None or (consulta.tipo_consulta == TipoConsulta.HISTORICO and not tramos):
         return None
-    momento = {None: [], Resolucion.DIARIA: ["fecha"], Resolucion.HORARIA: ["instante", "fecha"]}
+    momento = {None: [], Resolucion.DIARIA: ["fecha"], Resolucion.HORARIA: ["instante", "hora_local", "fecha"]}
     return Documento(
         consulta=ConsultaSalida().dump(consulta),
         datos_clima=datos_clima(datos),

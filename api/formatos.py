@@ -19,6 +19,7 @@ from shared.clima import UNIDADES, Formato
 from shared.series import Fila
 
 Tramos = Iterable[list[Fila]]
+ANCHOS = {"instante": 20, "hora_local": 25}
 PELIGROSOS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run the cell
 
 
@@ -139,7 +140,7 @@ def _legible(campo: str, valor: Any) -> str:
 
 
 def _renglon(columnas: list[str], celdas: list[Any]) -> bytes:
-    """Each column as wide as its name, or as an instant."""
-    anchos = [20 if c == "instante" else max(10, len(c)) for c in columnas]
+    """Each column as wide as its name, or as a time."""
+    anchos = [ANCHOS.get(c, max(10, len(c))) for c in columnas]
     textos = ("-" if v is None else str(v) for v in celdas)
     return ("  " + " ".join(f"{t:>{a}}" for t, a in zip(textos, anchos, strict=True)) + "\n").encode()

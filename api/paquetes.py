@@ -22,6 +22,7 @@ from shared.modelos import Estado
 
 CAMPOS = campos_de(list(Parametro))
 CONSULTA = ["id", "tipo_consulta", "estado", "codigo_error", "ciudad", "latitud", "longitud"]
+MOMENTO = ["instante", "hora_local", "fecha"]
 BORRADO = "borrado por antigüedad"
 Ids = list[int | None]
 
@@ -31,22 +32,23 @@ def en_csv(sesiones: Sesiones, ids: Ids) -> Iterator[bytes]:
 
     One without values, too, for what was deleted: `origen` says so.
     """
-    yield linea(["consulta_id", *CONSULTA[1:], "instante", "fecha", *CAMPOS, "fuentes", "origen"])
+    yield linea(["consulta_id", *CONSULTA[1:], *MOMENTO, *CAMPOS, "fuentes", "origen"])
     for consulta_id in ids:
         consulta, entero = _una(sesiones, consulta_id)
         suyas = [consulta[c] for c in CONSULTA]
         if entero is None:
-            yield linea([*suyas, *[None] * (len(CAMPOS) + 3), BORRADO if _borrado(consulta, entero) else None])
+            yield linea(
+                [*suyas, *[None] * (len(MOMENTO) + len(CAMPOS) + 1), BORRADO if _borrado(consulta, entero) else None]
+            )
             continue
         origen = "laboratorio" if entero.datos_clima["laboratorio"] else "proveedores"
         if not entero.momento:
             valores = [entero.valores.get(c) if c in entero.campos else None for c in CAMPOS]
             fuentes = " ".join(entero.datos_clima["fuentes_utilizadas"])
-            yield linea([*suyas, consulta["completada_en"], None, *valores, fuentes, origen])
+            yield linea([*suyas, consulta["completada_en"], None, None, *valores, fuentes, origen])
         for filas in tramos(sesiones, entero):
             yield b"".join(
-                linea([*suyas, f.get("instante"), f["fecha"], *(f.get(c) for c in CAMPOS), f["fuentes"], origen])
-                for f in filas
+                linea([*suyas, *(f.get(c) for c in (*MOMENTO, *CAMPOS)), f["fuentes"], origen]) for f in filas
             )
 
 

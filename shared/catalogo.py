@@ -32,8 +32,11 @@ FICHAS: dict[Proveedor, Ficha] = {
         cobertura="Todo el mundo",
         necesita_clave=True,
         tipos=AMBOS,
-        parametros=(P.TEMPERATURA, P.PRESION, P.HUMEDAD, P.VIENTO, P.PRECIPITACION, P.VISIBILIDAD, P.DESCRIPCION),
-        historia="Por días, hasta 31 por consulta, con suscripción a One Call 3.0",
+        parametros=(
+            *(P.TEMPERATURA, P.PRESION, P.HUMEDAD, P.VIENTO, P.PRECIPITACION),
+            *(P.VISIBILIDAD, P.INDICE_UV, P.DESCRIPCION),
+        ),
+        historia="Hasta 31 días, o 31 horas, por consulta, con suscripción a One Call 3.0; índice UV, solo por horas",
         licencia="CC BY-SA 4.0 y ODbL",
     ),
     Proveedor.OPENMETEO: Ficha(
@@ -80,7 +83,7 @@ FICHAS: dict[Proveedor, Ficha] = {
         cobertura="Medellín y el valle de Aburrá, cerca de una estación",
         necesita_clave=False,
         tipos=(TipoConsulta.TIEMPO_REAL,),
-        parametros=(P.TEMPERATURA, P.PRESION, P.HUMEDAD, P.VIENTO, P.PRECIPITACION),
+        parametros=(P.TEMPERATURA, P.HUMEDAD, P.VIENTO, P.PRECIPITACION),
         historia="No tiene archivo abierto",
         licencia="Datos del SIATA, citando la fuente",
     ),

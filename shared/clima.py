@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 
 class TipoConsulta(StrEnum):
@@ -125,6 +126,13 @@ class Periodo:
     @property
     def dias(self) -> int:
         return (self.fin - self.inicio).days + 1
+
+    def terminado(self, zona_horaria: str | None, cuando: datetime) -> Periodo | None:
+        """By days: those that were over at this instant by the place's clock (None: not one was). By hours: all."""
+        hoy = cuando.astimezone(ZoneInfo(zona_horaria) if zona_horaria else UTC).date()
+        if self.resolucion == Resolucion.HORARIA or self.fin < hoy:
+            return self
+        return replace(self, fin=hoy - timedelta(days=1)) if self.inicio < hoy else None
 
     def tramos(self, dias: int) -> list[Periodo]:
         """Cut into consecutive pieces of at most `dias` days."""

@@ -17,17 +17,33 @@ from cronsim import CronSim, CronSimError
 CONTADAS = 100_000  # due times in arrears are counted up to here
 
 
+CINCO_CAMPOS = "Debe tener cinco campos: minuto, hora, día del mes, mes y día de la semana; por ejemplo «0 2 * * *»."
+NUNCA = "No llega nunca: ninguna fecha del calendario cumple a la vez el día del mes, el mes y el día de la semana."
+CAMPOS = (
+    "El minuto «{}» no se entiende: va de 0 a 59.",
+    "La hora «{}» no se entiende: va de 0 a 23.",
+    "El día del mes «{}» no se entiende: va de 1 a 31, o L, el último.",
+    "El mes «{}» no se entiende: va de 1 a 12, o de JAN a DEC.",
+    "El día de la semana «{}» no se entiende: va de 0 (domingo) a 7 (domingo también), o de SUN a SAT.",
+)
+
+
 class CronInvalido(ValueError):
-    """Not five fields that cron understands, or never due."""
+    """Not five fields that cron understands, or never due; the argument says which, in Spanish."""
 
 
 def validar(cron: str) -> None:
     """Raises CronInvalido."""
-    try:
-        if len(cron.split()) != 5 or next(_instantes(cron, "UTC", datetime.now(UTC)), None) is None:
-            raise CronInvalido(cron)
-    except CronSimError as e:
-        raise CronInvalido(cron) from e
+    campos = cron.split()
+    if len(campos) != len(CAMPOS):
+        raise CronInvalido(CINCO_CAMPOS)
+    ahora = datetime.now(UTC)
+    for n, (campo, texto) in enumerate(zip(campos, CAMPOS, strict=True)):
+        try:
+            CronSim(" ".join([*["*"] * n, campo, *["*"] * (len(CAMPOS) - n - 1)]), ahora)
+        except CronSimError as e:
+            raise CronInvalido(texto.format(campo)) from e
+    siguiente(cron, "UTC", ahora)
 
 
 @cache
@@ -41,7 +57,7 @@ def siguiente(cron: str, zona_horaria: str, despues: datetime) -> datetime:
     try:
         return next(_instantes(cron, zona_horaria, despues))
     except (CronSimError, StopIteration) as e:
-        raise CronInvalido(cron) from e
+        raise CronInvalido(NUNCA) from e
 
 
 def vencidas(cron: str, zona_horaria: str, primera: datetime, hasta: datetime) -> tuple[datetime, int]:

@@ -28,8 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from shared.clima import Formato, Resolucion, TipoConsulta
+from shared.clima import Formato, Periodo, Resolucion, TipoConsulta
 from shared.db import INTERCALACION, InstanteUtc, ahora
+
+SIN_HOY = (
+    "El {} aún no terminaba en ese lugar cuando se pidió, y la serie llega hasta el {}. "
+    "Pida ese día en otra consulta cuando termine, o lo que lleva de él con resolución horaria."
+)
 
 
 class Rol(StrEnum):
@@ -215,6 +220,15 @@ class Consulta(Base):
         UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_consultas_idempotencia"),
         Base.__table_args__,
     )
+
+    @property
+    def avisos(self) -> list[str]:
+        """What its numbers do not say of themselves: that its last day was not over. Spanish sentences."""
+        if not (self.zona_horaria and self.fecha_inicio and self.fecha_fin and self.resolucion):
+            return []
+        pedido = Periodo(self.fecha_inicio, self.fecha_fin, self.resolucion)
+        hecho = pedido.terminado(self.zona_horaria, self.creada_en)
+        return [] if hecho is None or hecho == pedido else [SIN_HOY.format(pedido.fin, hecho.fin)]
 
 
 class Lote(Base):

@@ -26,6 +26,10 @@ class YaExiste(Exception):
     """The username or the email is taken; the argument names the fields."""
 
 
+class Desactivada(Exception):
+    """The password is right, and the account does not work any more."""
+
+
 class Ocupado(Exception):
     """More passwords wait to be checked than can be within a few seconds."""
 
@@ -44,13 +48,16 @@ class Cerradura:
     def abrir(self, s: Session, nombre: str, password: str) -> Usuario | None:
         """The active user with this username or email and password, or None. Commits: no transaction waits for bcrypt.
 
-        A hash of another cost than today's is renewed.
+        Raises Desactivada, to whoever knows the password and to nobody else. A hash of another cost than today's is
+        renewed.
         """
         encontrado = buscar(s, nombre)
         s.commit()
         guardado = encontrado.password_hash if encontrado else self._senuelo
-        if not coincide(password, guardado) or encontrado is None or not encontrado.activo:
+        if not coincide(password, guardado) or encontrado is None:
             return None
+        if not encontrado.activo:
+            raise Desactivada
         if not guardado.startswith(self._senuelo[:7]):  # "$2b$12$"
             nuevo = cifrar_password(password, self._rounds)
             s.execute(update(Usuario).where(_sin_cambiar(encontrado)).values(password_hash=nuevo))

@@ -205,15 +205,47 @@ def test_openmeteo_el_dia_resume_sus_horas(cliente: FlaskClient) -> None:
     assert dias["precipitation_sum"][0] == pytest.approx(sum(horas["precipitation"][:24]), abs=0.01)
 
 
-def test_openmeteo_archivo_no_tiene_uv_ni_los_ultimos_cinco_dias(cliente: FlaskClient) -> None:
+def test_openmeteo_archivo_no_tiene_los_ultimos_cinco_dias(cliente: FlaskClient) -> None:
     dias = pedir(
         cliente, "/openmeteo/v1/archive", **MEDELLIN, start_date="2026-03-01", end_date="2026-03-10",
-        daily="temperature_2m_max,uv_index_max", hourly="visibility",
+        daily="temperature_2m_max",
     )  # fmt: skip
     assert dias["daily"]["temperature_2m_max"][-5:] == [None] * 5
     assert None not in dias["daily"]["temperature_2m_max"][:-5]
-    assert dias["daily"]["uv_index_max"] == [None] * 10
-    assert set(dias["hourly"]["visibility"]) == {None}
+
+
+@pytest.mark.parametrize(
+    ("ruta", "variables"),
+    [
+        ("archive", {"hourly": "temperature_2m,visibility"}),
+        ("archive", {"hourly": "uv_index"}),
+        ("archive", {"daily": "uv_index_max"}),
+        ("archive", {"daily": "visibility_mean"}),
+        ("archive", {"hourly": "us_aqi"}),
+        ("forecast", {"daily": "temperature_2m"}),
+        ("forecast", {"daily": "uv_index_mean"}),
+        ("forecast", {"hourly": "temperature_2m_mean"}),
+        ("forecast", {"current": "us_aqi"}),
+        ("air-quality", {"current": "temperature_2m"}),
+        ("air-quality", {"daily": "us_aqi_max"}),
+    ],
+)
+def test_openmeteo_rechaza_la_variable_que_ese_servicio_no_tiene(
+    cliente: FlaskClient, ruta: str, variables: dict[str, str]
+) -> None:
+    dias = {"start_date": "2026-03-01", "end_date": "2026-03-02"}
+    cuerpo = pedir(cliente, f"/openmeteo/v1/{ruta}", 400, **MEDELLIN, **dias, **variables)
+    assert cuerpo["error"] is True
+    assert f"from invalid String value {next(iter(variables.values())).split(',')[-1]} for key" in cuerpo["reason"]
+
+
+def test_openmeteo_lee_a_horas_en_punto_aunque_muestre_medias(cliente: FlaskClient) -> None:
+    """As ForecastapiQuery.swift does for zones like India's, whose offset is 5:30."""
+    india = {"latitude": 28.6, "longitude": 77.2, "hourly": "temperature_2m", "start_date": "2026-03-01"}
+    local = pedir(cliente, "/openmeteo/v1/archive", **india, end_date="2026-03-02", timezone="Asia/Kolkata")["hourly"]
+    utc = pedir(cliente, "/openmeteo/v1/archive", **india, end_date="2026-03-02")["hourly"]
+    assert local["time"][5] == "2026-03-01T05:00"  # which is 23:30 UTC
+    assert local["temperature_2m"][5] == utc["temperature_2m"][0]
 
 
 def test_openmeteo_varias_coordenadas_dan_una_lista(cliente: FlaskClient) -> None:

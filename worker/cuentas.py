@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.clima import (
     EstadoFuente,
@@ -27,11 +28,13 @@ DECIMALES = 4  # finer than any provider tells
 class Cuentas:
     """The whole period, added up piece by piece. altura_m: of the place; None: as Open-Meteo's terrain model has it.
 
+    zona_horaria: the place's; an hour belongs to the day that its clock shows, whatever a provider called that day.
     con_datos: the local days of which anybody reported anything of what was asked.
     """
 
-    def __init__(self, campos: list[str], altura_m: float | None = None) -> None:
+    def __init__(self, campos: list[str], altura_m: float | None = None, zona_horaria: str | None = None) -> None:
         self._altura_m = altura_m
+        self._zona = ZoneInfo(zona_horaria) if zona_horaria else UTC
         self._campos = campos
         self._total = Resumen()
         self._por_fuente: dict[str, Resumen] = defaultdict(Resumen)
@@ -48,18 +51,16 @@ class Cuentas:
         guardadas: the Fuente as JSON and the packed rows of every part that has some of its days.
         """
         por_clave: dict[str, dict[str, Medicion]] = defaultdict(dict)
-        locales: dict[str, str | None] = {}
         clave = "fecha" if tramo.resolucion == Resolucion.DIARIA else "instante"
         altura_m = self._altura_de(guardadas)
         for json, datos in guardadas:
             fuente = fuente_de_json(json)
-            filas = [f for f in desempacar(datos) if f[clave] and str(tramo.inicio) <= f["fecha"] <= str(tramo.fin)]
+            filas = [f for f in desempacar(datos) if f[clave] and self._dentro(f, tramo)]
             self._partes[fuente.proveedor].append((fuente, len(filas)))
             for fila in filas:
                 suyas = por_clave[fila[clave]]
                 if fuente.proveedor not in suyas:  # a day or hour counts once
                     suyas[fuente.proveedor] = a_la_altura(_medicion(fila), fuente.altura_m, altura_m)
-                    locales[fila[clave]] = fila["fecha"]
                     self._por_fuente[fuente.proveedor].agregar(fila)
                     for campo, motivo in (fila.get("imposibles") or {}).items():
                         self._imposibles[fuente.proveedor].setdefault(campo, []).append(motivo)
@@ -67,14 +68,28 @@ class Cuentas:
             claves = [str(tramo.inicio + timedelta(days=n)) for n in range(tramo.dias)]
         else:
             claves = sorted(por_clave)
-        return [self._combinar(c, locales.get(c), por_clave.get(c, {}), tramo.resolucion) for c in claves]
+        return [self._combinar(self._momento(c, tramo.resolucion), por_clave.get(c, {})) for c in claves]
+
+    def _dentro(self, fila: Fila, tramo: Periodo) -> bool:
+        dia = fila["fecha"] if tramo.resolucion == Resolucion.DIARIA else self._local(fila["instante"]).date()
+        return str(tramo.inicio) <= str(dia) <= str(tramo.fin)
+
+    def _momento(self, clave: str, resolucion: Resolucion) -> Fila:
+        """What dates a row: its day; an hour also its instant in UTC and the place's clock with its offset."""
+        if resolucion == Resolucion.DIARIA:
+            return {"fecha": clave}
+        local = self._local(clave)
+        return {"fecha": str(local.date()), "instante": clave, "hora_local": local.isoformat()}
+
+    def _local(self, instante: str) -> datetime:
+        return datetime.fromisoformat(instante).astimezone(self._zona)
 
     def _altura_de(self, guardadas: list[tuple[dict[str, Any], bytes]]) -> float | None:
         if self._altura_m is None:
             self._altura_m = next((f.get("altura_m") for f, _ in guardadas if f["proveedor"] == TERRENO), None)
         return self._altura_m
 
-    def _combinar(self, clave: str, fecha: str | None, mediciones: dict[str, Medicion], resolucion: Resolucion) -> Fila:
+    def _combinar(self, momento: Fila, mediciones: dict[str, Medicion]) -> Fila:
         valores, dispersion, descartes = combinar(mediciones, self._campos)
         for campo, d in dispersion.items():
             self._desviaciones[campo].append(d["desviacion"])
@@ -84,8 +99,7 @@ class Cuentas:
                 self._descartes[proveedor][campo] += 1
         self._total.agregar(valores)
         if any(valor is not None for valor in valores.values()):
-            self.con_datos.add(str(clave if resolucion == Resolucion.DIARIA else fecha))
-        momento = {"fecha": clave} if resolucion == Resolucion.DIARIA else {"fecha": fecha, "instante": clave}
+            self.con_datos.add(momento["fecha"])
         return {**momento, **valores, "fuentes": len(mediciones)}
 
     def resultado(self, ausentes: dict[str, Fuente]) -> Resultado:
@@ -115,7 +129,9 @@ class Cuentas:
         """Field → how many of its values were left out, and why."""
         partes: dict[str, list[str]] = defaultdict(list)
         for campo, n in self._descartes[proveedor].items():
-            partes[campo].append(f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes")
+            partes[campo].append(
+                f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes"
+            )
         for campo, vistos in self._imposibles[proveedor].items():
             partes[campo].append(vistos[0] if len(vistos) == 1 else f"{len(vistos)} valores: {vistos[0]}, y así otros")
         return {campo: "; ".join(p) for campo, p in partes.items()}

@@ -153,7 +153,7 @@ class Historico:
         """Combine everything from what is stored, and finish, in one transaction fenced by completar."""
         periodo = encargo.pedido.periodo
         assert periodo is not None
-        cuentas = Cuentas(campos_de(encargo.pedido.parametros), lugar.altura_m)
+        cuentas = Cuentas(campos_de(encargo.pedido.parametros), lugar.altura_m, lugar.zona_horaria)
         paquetes = []
         for ventana in periodo.tramos(VENTANA_DIAS[periodo.resolucion]):
             with self._por_turno(self._mesa, encargo, obra):

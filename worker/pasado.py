@@ -32,7 +32,7 @@ from worker.tramos import asentado, corridas, cortar, dias, dias_por_tramo
 
 log = structlog.get_logger()
 
-FORMATO = 2  # of what is kept; another number when what a row holds changes
+FORMATO = 3  # of what is kept; another number when what a row holds changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
 log = structlog.get_logger()
 
 AVANCE_S = 0.5
+HOY_NO_TERMINA = "El periodo aún no termina en ese lugar; pida resolución horaria, o espere a que termine el día."
 
 
 class Proceso:
@@ -87,7 +88,7 @@ class Proceso:
     def _trabajar(self, encargo: Encargo) -> None:
         lugar = encargo.pedido.lugar or self._ubicar(encargo)
         if encargo.pedido.tipo == TipoConsulta.HISTORICO:
-            self._historico.trabajar(encargo, lugar)
+            self._historico.trabajar(_de_dias_terminados(encargo, lugar), lugar)
             return
         resultado = self._tiempo_real(encargo, lugar)
         if not self.sesiones.hacer(lambda s: consultas.completar(s, encargo, resultado)):
@@ -159,6 +160,16 @@ class Proceso:
         )
         log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, estado=estado)
         return _contado(encargo, estado, e.codigo, "reintento")
+
+
+def _de_dias_terminados(encargo: Encargo, lugar: Lugar) -> Encargo:
+    """Without the day that was not over when it was asked; Consulta.avisos says so. Raises Fracaso if none is left."""
+    periodo = encargo.pedido.periodo
+    assert periodo is not None
+    terminado = periodo.terminado(lugar.zona_horaria, encargo.creada_en)
+    if terminado is None:
+        raise Fracaso(CodigoError.SIN_PROVEEDORES, HOY_NO_TERMINA, definitivo=True)
+    return replace(encargo, pedido=replace(encargo.pedido, periodo=terminado))
 
 
 def _contado(encargo: Encargo, estado: Estado | None, codigo: CodigoError, si_sigue: str) -> str:

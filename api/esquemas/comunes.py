@@ -10,6 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from api.campos import EnteroTexto, Fecha, Numero
 
+SIN_NULL = "No puede ser null: envíe el número, o quite latitud y longitud si el lugar va por su ciudad."
+
 
 class Ambito(StrEnum):
     TODOS = "todos"
@@ -67,10 +69,12 @@ class ConCoordenadas(Entrada):
     REGLAS: ClassVar[dict[str, Any]] = {"dependentRequired": {"latitud": ["longitud"], "longitud": ["latitud"]}}
 
     latitud = Numero(
+        error_messages={"null": SIN_NULL},
         validate=validate.Range(-90, 90, error="Debe estar entre -90 y 90."),
         metadata={"example": 6.2518, "minimum": -90, "maximum": 90},
     )
     longitud = Numero(
+        error_messages={"null": SIN_NULL},
         validate=validate.Range(-180, 180, error="Debe estar entre -180 y 180."),
         metadata={"example": -75.5636, "minimum": -180, "maximum": 180},
     )
@@ -78,7 +82,7 @@ class ConCoordenadas(Entrada):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _juntas(self, _: dict[str, Any], original: Any, **__: Any) -> None:
         dadas = [c for c in ("latitud", "longitud") if isinstance(original, Mapping) and c in original]
-        if len(dadas) == 1:
+        if len(dadas) == 1 and original[dadas[0]] is not None:  # a null is told by its own field
             falta = "longitud" if dadas == ["latitud"] else "latitud"
             raise ValidationError("Falta este campo: latitud y longitud van juntas.", falta)
 

@@ -63,14 +63,16 @@ class Historico(TiempoReal):
         if fin and fin > hoy:
             errores["fecha_fin"] = [f"Está en el futuro: hoy es {hoy} en ese lugar."]
         if inicio and fin and not errores:
-            errores = _rango(inicio, fin, datos.get("resolucion", Resolucion.DIARIA))
+            errores = _rango(inicio, fin, datos.get("resolucion", Resolucion.DIARIA), hoy)
         if errores:
             raise ValidationError(errores)
 
 
-def _rango(inicio: date, fin: date, resolucion: Resolucion) -> dict[str, list[str]]:
+def _rango(inicio: date, fin: date, resolucion: Resolucion, hoy: date) -> dict[str, list[str]]:
     if inicio > fin:
         return {"fecha_fin": ["Debe ser igual o posterior a fecha_inicio."]}
+    if inicio == hoy and resolucion == Resolucion.DIARIA:
+        return {"fecha_inicio": [f"Hoy ({hoy}) aún no termina en ese lugar: pida resolucion horaria."]}
     maximo = MAXIMO_DIAS[resolucion]
     if fin - inicio >= timedelta(days=maximo):
         return {"fecha_fin": [f"Con resolución {resolucion} se admiten {maximo} días como mucho."]}
@@ -139,6 +141,11 @@ class ConsultaSalida(Schema):
     progreso = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100})
     intentos = fields.Integer(required=True)
     parcial = fields.Boolean(required=True)
+    avisos = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Lo que conviene saber de la respuesta: que un día pedido aún no había terminado."},
+    )
     lote_id = fields.Integer(required=True, allow_none=True)
     programacion_id = fields.Integer(required=True, allow_none=True)
     tiempo_respuesta_ms = fields.Integer(required=True, allow_none=True)
@@ -218,7 +225,13 @@ class ConsultaSobre(Schema):
 
 
 class DatosDescarga(DatosClimaSalida):
-    serie = fields.List(fields.Dict(), metadata={"description": "De un historico: una fila por día o por hora."})
+    serie = fields.List(
+        fields.Dict(),
+        metadata={
+            "description": "De un historico: una fila por día, o por hora con su `instante` (UTC), su `hora_local` con "
+            "desfase y la `fecha` de esa hora en el lugar; el día en que cambia el reloj tiene 23 o 25."
+        },
+    )
 
 
 class DescargaJson(Schema):

@@ -29,6 +29,7 @@ EJEMPLOS: dict[str, Any] = {
     "region": "Antioquia",
     "zona_horaria": "America/Bogota",
     # consultas
+    "avisos": [],
     "codigo_error": None,
     "consulta_id": 12,
     "estado": "completada",

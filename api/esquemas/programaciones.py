@@ -15,7 +15,6 @@ from shared.clima import Formato, Parametro, Proveedor, Resolucion, TipoConsulta
 from shared.modelos import EstadoEjecucion
 from shared.programaciones import LUGARES_MAXIMOS
 
-MAL_CRON = "Debe tener cinco campos: minuto, hora, día del mes, mes y día de la semana; por ejemplo «0 2 * * *»."
 MAL_ZONA = "Debe ser una zona horaria de la base IANA, por ejemplo America/Bogota."
 O_LUGARES_O_FAVORITAS = "Envíe lugares, o favoritas con valor true; no los dos."
 
@@ -28,7 +27,7 @@ class Cron(Texto):
         try:
             cron.validar(expresion)
         except cron.CronInvalido as e:
-            raise ValidationError(MAL_CRON) from e
+            raise ValidationError(str(e)) from e
         return expresion
 
 

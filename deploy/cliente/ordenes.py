@@ -149,6 +149,8 @@ def _fallida(marcha: Marcha, consulta: Consulta) -> None:
 
 
 def _avisar(consulta: Consulta, *, simulada: bool) -> None:
+    for aviso in consulta.json["consulta"].get("avisos", []):
+        avisar(aviso)
     if consulta.parcial:
         avisar(f"Algún proveedor falló. Para pedir solo lo que falta: climaguru reintentar {consulta.id}")
     if simulada and consulta.datos and consulta.datos.laboratorio:

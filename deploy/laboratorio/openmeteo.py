@@ -13,6 +13,9 @@ from deploy.laboratorio.openmeteo_pedido import PASADO_DIAS, MaloError, Pedido, 
 from deploy.laboratorio.openmeteo_variables import (
     AIRE,
     CLIMA,
+    CLIMA_ARCHIVO,
+    DIARIAS,
+    DIARIAS_ARCHIVO,
     VariableMalaError,
     columna,
     columna_diaria,
@@ -26,21 +29,13 @@ rutas = Blueprint("openmeteo", __name__)
 ARCHIVO_DESDE = date(1940, 1, 1)
 AIRE_DESDE = date(2013, 1, 1)
 ATRASO_ERA5_DIAS = 5
-SIN_ARCHIVO = {"visibility", "uv_index", "uv_index_clear_sky", "precipitation_probability"}
 
 
-PRONOSTICO = Producto(CLIMA, date.min, 16, 7, 900)
+PRONOSTICO = Producto(CLIMA, DIARIAS, date.min, 16, 7, 900)
 ARCHIVO = Producto(
-    CLIMA,
-    ARCHIVO_DESDE,
-    1,
-    0,
-    3600,
-    con_actual=False,
-    sin_datos=frozenset(SIN_ARCHIVO),
-    atraso_dias=ATRASO_ERA5_DIAS,
+    CLIMA_ARCHIVO, DIARIAS_ARCHIVO, ARCHIVO_DESDE, 1, 0, 3600, con_actual=False, atraso_dias=ATRASO_ERA5_DIAS
 )
-CALIDAD = Producto(AIRE, AIRE_DESDE, 7, 5, 3600)
+CALIDAD = Producto(AIRE, frozenset(), AIRE_DESDE, 7, 5, 3600)
 
 
 @rutas.get("/v1/forecast")
@@ -136,14 +131,14 @@ def _actual(producto: Producto, pedido: Pedido, momento: datetime) -> dict[str, 
     valores: dict[str, Any] = {"time": en_s if pedido.unix else f"{local:%Y-%m-%dT%H:%M}", "interval": paso}
     unidades = {"time": _formato(pedido), "interval": "seconds"}
     for nombre in nombres:
-        valores[nombre] = columna(serie, nombre, producto.variables, "current", pedido.unidades, paso / 3600)[0]
+        valores[nombre] = columna(serie, nombre, producto.horarias, "current", pedido.unidades, paso / 3600)[0]
         unidades[nombre] = unidad(nombre, pedido.unidades)
     return {"current_units": unidades, "current": valores}
 
 
 def _tablas(producto: Producto, pedido: Pedido, momento: datetime) -> dict[str, Any]:
     primero, dias = _dia(pedido.inicio), (pedido.fin - pedido.inicio).days + 1
-    base_h = primero * 24 - pedido.desfase_s / 3600
+    base_h = primero * 24 - int(pedido.desfase_s / 3600)  # the server reads at whole hours, whatever it shows
     serie = Serie(pedido.latitud, pedido.longitud, [base_h + i for i in range(max(0, dias) * 24)], "openmeteo")
     validas = len(serie.horas)
     if producto.atraso_dias:
@@ -161,9 +156,8 @@ def _tabla_horaria(producto: Producto, pedido: Pedido, serie: Serie, validas: in
     tabla: dict[str, Any] = {"time": _horas(pedido, len(serie.horas) // 24)}
     unidades = {"time": _formato(pedido)}
     for nombre in pedido.horario:
-        valores = columna(serie, nombre, producto.variables, "hourly", pedido.unidades)
-        vistas = 0 if nombre in producto.sin_datos else validas
-        tabla[nombre] = valores[:vistas] + [None] * (len(valores) - vistas)
+        valores = columna(serie, nombre, producto.horarias, "hourly", pedido.unidades)
+        tabla[nombre] = valores[:validas] + [None] * (len(valores) - validas)
         unidades[nombre] = unidad(nombre, pedido.unidades)
     return {"hourly_units": unidades, "hourly": tabla}
 
@@ -177,9 +171,8 @@ def _tabla_diaria(producto: Producto, pedido: Pedido, serie: Serie, validos: int
     tabla: dict[str, Any] = {"time": tiempos}
     unidades = {"time": _formato(pedido)}
     for nombre in pedido.diario:
-        valores = columna_diaria(serie, nombre, producto.variables, pedido.unidades, pedido.desfase_s, pedido.unix)
-        vistos = 0 if any(nombre.startswith(v) for v in producto.sin_datos) else validos
-        tabla[nombre] = valores[:vistos] + [None] * (len(valores) - vistos)
+        valores = columna_diaria(serie, nombre, producto.diarias, pedido.unidades, pedido.desfase_s, pedido.unix)
+        tabla[nombre] = valores[:validos] + [None] * (len(valores) - validos)
         unidades[nombre] = unidad_diaria(nombre, pedido.unidades)
     return {"daily_units": unidades, "daily": tabla}
 

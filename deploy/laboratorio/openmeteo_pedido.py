@@ -18,15 +18,18 @@ class MaloError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Producto:
-    """One endpoint. sin_datos: variables that are always null; atraso_dias: the newest days that are null."""
+    """One endpoint. horarias, diarias: the variables it has by hours (and now) and by days; it refuses all others.
 
-    variables: frozenset[str]
+    atraso_dias: the newest days that are null.
+    """
+
+    horarias: frozenset[str]
+    diarias: frozenset[str]
     primero: date
     dias_adelante: int
     dias_por_defecto: int
     intervalo_s: int
     con_actual: bool = True
-    sin_datos: frozenset[str] = frozenset()
     atraso_dias: int = 0
 
 

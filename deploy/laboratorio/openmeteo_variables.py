@@ -1,4 +1,9 @@
-"""Open-Meteo's variables: names old and new, units, and where each comes from in a clima.Serie."""
+"""Open-Meteo's variables: names old and new, units, and where each comes from in a clima.Serie.
+
+Who has which: github.com/open-meteo/open-meteo @ba13de1c, openapi/{forecast,historical-weather,air-quality}.yml; of the
+forecast's days that file leaves some out, and the server's own VariableDaily.swift is followed. A name that is in none
+of an endpoint's lists is refused by it here, also where the server itself would answer with nulls.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,9 +125,25 @@ _AIRE = {
 }
 _TODAS = _CLIMA | _AIRE
 CLIMA, AIRE = frozenset(_CLIMA), frozenset(_AIRE)
+SOLO_PRONOSTICO = {"visibility", "uv_index", "uv_index_clear_sky", "precipitation_probability", "showers"}
+CLIMA_ARCHIVO = CLIMA - SOLO_PRONOSTICO
+_TRES = ("max", "mean", "min")
+DIARIAS_ARCHIVO = frozenset(
+    {
+        *(f"{v}_{r}" for v in ("temperature_2m", "apparent_temperature", "dew_point_2m") for r in _TRES),
+        *(f"relative_humidity_2m_{r}" for r in _TRES),
+        *("precipitation_sum", "rain_sum", "snowfall_sum", "precipitation_hours"),
+        *("wind_speed_10m_max", "wind_speed_10m_mean", "wind_gusts_10m_max", "wind_direction_10m_dominant"),
+        *("weather_code", "pressure_msl_mean", "cloud_cover_mean", "sunrise", "sunset", "daylight_duration"),
+    }
+)
+DIARIAS = DIARIAS_ARCHIVO | {
+    *(f"{v}_{r}" for v in ("visibility", "pressure_msl", "surface_pressure", "cloud_cover") for r in _TRES),
+    *(f"{v}_{r}" for v in ("wind_speed_10m", "wind_gusts_10m", "precipitation_probability") for r in _TRES),
+    *("uv_index_max", "uv_index_clear_sky_max", "showers_sum"),
+}
 _DECIMALES = {"temperatura": 1, "lluvia": 2, "nieve": 2, "hPa": 1, "viento": 1, "μg/m³": 1, "uv": 2}
 _ENTEROS = {"%", "°", "wmo code", "USAQI", "EAQI", ""}
-_RESUMENES = ("max", "min", "mean", "sum", "dominant", "hours")
 _SOL = {"sunrise": -0.5, "sunset": 0.5}
 
 
@@ -138,12 +159,14 @@ def columna_diaria(
     serie: Serie, nombre: str, validas: frozenset[str], unidades: Unidades, desfase_s: int, unix: bool
 ) -> list[Any]:
     """A variable summed up over each 24 rows of the Serie."""
+    if _nueva(nombre) not in validas:
+        raise _mala("ForecastVariableDaily", nombre, "daily")
     if nombre in _SOL:
         return _sol(serie, _SOL[nombre], desfase_s, unix)
     if nombre == "daylight_duration":
         return [round(horas_de_sol(serie.latitud, h + 12) * 3600, 2) for h in serie.horas[::24]]
     base, resumen = _partir(nombre)
-    variable = _variable(base, validas, "daily", nombre)
+    variable = _TODAS[VIEJOS.get(base, base)]
     valores = variable.leer(serie)
     if resumen == "dominant":
         return _dominante(valores, serie.viento_ms)
@@ -179,11 +202,11 @@ def _mala(clase: str, valor: str, clave: str) -> VariableMalaError:
     return VariableMalaError(f"Cannot initialize {clase} from invalid String value {valor} for key {clave}")
 
 
-def _variable(nombre: str, validas: frozenset[str], clave: str, pedido: str = "") -> Variable:
+def _variable(nombre: str, validas: frozenset[str], clave: str) -> Variable:
     nuevo = VIEJOS.get(nombre, nombre)
     if nuevo not in validas:
         clase = "CamsVariable" if "pm2_5" in validas else "SurfaceVariable"
-        raise _mala(clase, pedido or nombre, clave)
+        raise _mala(clase, nombre, clave)
     return _TODAS[nuevo]
 
 
@@ -208,9 +231,15 @@ def _partir(nombre: str) -> tuple[str, str]:
     if nombre in ("weather_code", "weathercode"):
         return nombre, "max"
     base, _, resumen = nombre.rpartition("_")
-    if resumen not in _RESUMENES:
-        raise _mala("ForecastVariableDaily", nombre, "daily")
     return base, resumen
+
+
+def _nueva(nombre: str) -> str:
+    """windspeed_10m_max → wind_speed_10m_max."""
+    if nombre in VIEJOS:
+        return VIEJOS[nombre]
+    base, _, resumen = nombre.rpartition("_")
+    return f"{VIEJOS.get(base, base)}_{resumen}" if base else nombre
 
 
 def _dominante(grados: list[float], fuerzas: list[float]) -> list[int]:

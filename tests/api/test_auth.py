@@ -11,6 +11,8 @@ from flask import Flask, Response
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from api.acceso import NO_ACCESO, NO_REFRESCO
+from api.auth import DESACTIVADA
 from api.base import db, limitador
 from shared import usuarios
 from shared.settings import Settings
@@ -97,7 +99,11 @@ def test_refrescar_da_un_token_que_sirve(cliente: FlaskClient) -> None:
     refresco = {"Authorization": f"Bearer {tokens['refresh_token']}"}
     nuevo = cliente.post("/api/auth/refresh", headers=refresco).json["access_token"]
     assert cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {nuevo}"}).status_code == 200
-    problema(cliente.get("/api/auth/me", headers=refresco), 401)
+    assert problema(cliente.get("/api/auth/me", headers=refresco), 401)["detail"] == NO_REFRESCO
+    acceso = {"Authorization": f"Bearer {nuevo}"}
+    assert problema(cliente.post("/api/auth/refresh", headers=acceso), 401)["detail"] == NO_ACCESO
+    salida = cliente.post("/api/auth/logout", json={"refresh_token": nuevo}, headers=acceso)
+    assert problema(salida, 422)["detail"] == NO_ACCESO
 
 
 def test_salir_mata_los_dos_tokens(cliente: FlaskClient) -> None:
@@ -129,7 +135,13 @@ def test_un_usuario_desactivado_deja_de_entrar_al_momento(app: Flask, cliente: F
     con = entrar(cliente)
     ejecutar(app, "UPDATE usuarios SET activo = 0")
     problema(cliente.get("/api/auth/me", headers=con), 401)
-    problema(cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}), 401)
+    con_la_buena = cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE})
+    assert problema(con_la_buena, 401)["detail"] == DESACTIVADA
+    con_la_mala = cliente.post("/api/auth/login", json={"username": "ana", "password": "otra frase larga"})
+    assert problema(con_la_mala, 401)["detail"] == "Usuario o contraseña incorrectos."
+    with app.app_context():
+        detalles = db.session.scalars(text("SELECT detalle FROM logs_actividad WHERE accion = 'login_fallido'")).all()
+    assert len(detalles) == 2
 
 
 def _falso(settings: Settings, **cambios: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -21,6 +22,7 @@ CAMPOS = {
     *("id", "tipo_consulta", "ciudad", "latitud", "longitud", "fecha_inicio", "fecha_fin", "formato_salida"),
     *("parametros_solicitados", "estado", "mensaje_error", "tiempo_respuesta_ms", "creada_en", "completada_en"),
     *("codigo_error", "proveedores_solicitados", "resolucion", "progreso", "intentos", "parcial", "lote_id"),
+    "avisos",
     "programacion_id",
 }
 
@@ -45,6 +47,77 @@ def test_una_consulta_se_acepta_con_202_y_dice_donde_seguirla(cliente: FlaskClie
     assert r.headers["Location"] == r.json["enlaces"]["self"] == f"/api/consultas/{c['id']}"
     assert int(r.headers["Retry-After"]) >= 1
     assert c["creada_en"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("lugar", "zona"),
+    [
+        ({"ciudad": "Bogotá"}, "America/Bogota"),
+        ({"latitud": -13.8, "longitud": -171.8}, "Pacific/Apia"),
+        ({"latitud": -14.3, "longitud": -170.7}, "Pacific/Pago_Pago"),
+    ],
+)
+def test_hoy_por_dias_se_rechaza_y_se_dice_que_hacer(
+    cliente: FlaskClient, con: dict[str, str], lugar: dict[str, Any], zona: str
+) -> None:
+    """Today by the place's clock: Apia and Pago Pago, 130 km apart, never have the same one."""
+    hoy = datetime.now(ZoneInfo(zona)).date()
+    dias = {"fecha_inicio": str(hoy), "fecha_fin": str(hoy)}
+    errores = problema(cliente.post(HI, json=lugar | dias, headers=con), 422)["errores"]
+    assert errores == {"fecha_inicio": [f"Hoy ({hoy}) aún no termina en ese lugar: pida resolucion horaria."]}
+    por_horas = cliente.post(HI, json=lugar | dias | {"resolucion": "horaria"}, headers=con)
+    assert (por_horas.status_code, por_horas.json["consulta"]["avisos"]) == (202, [])
+    cuerpo = {"consultas": [{"tipo": "historico", **lugar, **dias}]}
+    errores = problema(cliente.post("/api/consultas/lote", json=cuerpo, headers=con), 422)["errores"]
+    assert set(errores) == {"consultas.0.fecha_inicio"}
+
+
+def test_unos_dias_que_acaban_hoy_dicen_que_llegan_hasta_ayer(cliente: FlaskClient, con: dict[str, str]) -> None:
+    hoy = datetime.now(ZoneInfo("America/Bogota")).date()
+    ayer = hoy - timedelta(days=1)
+    dias = {"ciudad": "Bogotá", "fecha_inicio": str(ayer), "fecha_fin": str(hoy)}
+    c = cliente.post(HI, json=dias, headers=con).json["consulta"]
+    assert c["fecha_fin"] == str(hoy)
+    assert len(c["avisos"]) == 1
+    assert c["avisos"][0].startswith(f"El {hoy} aún no terminaba en ese lugar cuando se pidió")
+    assert f"llega hasta el {ayer}." in c["avisos"][0]
+    assert cliente.post(HI, json=dias | {"fecha_fin": str(ayer)}, headers=con).json["consulta"]["avisos"] == []
+
+
+QUITAR = "No puede ser null: envíe el número, o quite latitud y longitud si el lugar va por su ciudad."
+
+
+@pytest.mark.parametrize(
+    ("coordenadas", "errores"),
+    [
+        ({"latitud": None}, {"latitud": [QUITAR]}),
+        ({"longitud": None}, {"longitud": [QUITAR]}),
+        ({"latitud": None, "longitud": None}, {"latitud": [QUITAR], "longitud": [QUITAR]}),
+        ({"latitud": 4.6, "longitud": None}, {"longitud": [QUITAR]}),
+        ({"latitud": 4.6}, {"longitud": ["Falta este campo: latitud y longitud van juntas."]}),
+    ],
+)
+def test_una_coordenada_null_junto_a_una_ciudad_dice_que_hacer(
+    cliente: FlaskClient, con: dict[str, str], coordenadas: dict[str, Any], errores: dict[str, list[str]]
+) -> None:
+    r = cliente.post(TR, json={"ciudad": "Bogotá", **coordenadas}, headers=con)
+    assert problema(r, 422)["errores"] == errores
+
+
+@pytest.mark.parametrize(
+    ("crudo", "clave"),
+    [
+        ('{"ciudad": "Bogotá", "ciudad": "Cali"}', "ciudad"),
+        ('{"a": {"formato": 1, "formato": 1}}', "formato"),
+        ('{"\\ud800": 1, "\\ud800": 2}', "?"),
+        (f'{{"{"x" * 200}": 1, "{"x" * 200}": 2}}', "x" * 100),
+    ],
+)
+def test_una_clave_repetida_en_el_json_se_nombra(
+    cliente: FlaskClient, con: dict[str, str], crudo: str, clave: str
+) -> None:
+    r = cliente.post(TR, data=crudo.encode(), content_type="application/json", headers=con)
+    assert problema(r, 400)["detail"] == f"El JSON repite la clave «{clave}» en un mismo objeto. Déjela una sola vez."
 
 
 def test_cero_y_cero_es_un_lugar(cliente: FlaskClient, con: dict[str, str]) -> None:

@@ -139,9 +139,12 @@ def test_los_eventos_cuentan_cada_cambio_hasta_el_final(
     assert [e["id"] for e in todos] == sorted({e["id"] for e in todos})
     desde_el_primero = cliente.get(ruta, headers=con | {"Last-Event-ID": str(todos[-1]["id"] - 1)})
     assert [e["id"] for e in eventos(desde_el_primero.text)] == [todos[-1]["id"]]
-    al_dia = cliente.get(ruta, headers=con | {"Last-Event-ID": str(todos[-1]["id"])})
-    assert eventos(al_dia.text) == []
-    assert al_dia.headers["Content-Type"].startswith("text/event-stream")
+    for ultimo in (todos[-1]["id"], todos[-1]["id"] + 1, 999_999_999):
+        al_dia = cliente.get(ruta, headers=con | {"Last-Event-ID": str(ultimo)})
+        assert (al_dia.status_code, al_dia.data) == (204, b"")
+    for ninguno in ("", "x", "-1", "٣"):
+        de_nuevo = cliente.get(ruta, headers=con | {"Last-Event-ID": ninguno})
+        assert (de_nuevo.status_code, len(eventos(de_nuevo.text))) == (200, 1)
 
 
 def test_los_eventos_de_otro_no_se_ven(cliente: FlaskClient, con: dict[str, str]) -> None:

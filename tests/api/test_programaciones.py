@@ -91,7 +91,7 @@ def test_la_lista_trae_las_propias_y_admin_puede_ver_todas(
 @pytest.mark.parametrize(
     ("cambio", "campo"),
     [
-        ({"cron": "60 * * * *"}, "cron"),
+        ({"cron": "60 * * * *"}, "cron"),  # each with its reason: tests/shared/test_cron.py
         ({"cron": "0 0 30 2 *"}, "cron"),
         ({"cron": "* * * * * *"}, "cron"),
         ({"zona_horaria": "Bogotá"}, "zona_horaria"),

@@ -141,6 +141,25 @@ def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
     assert "calidad_aire" in m.extras
 
 
+def test_si_solo_se_pide_aire_no_se_pregunta_el_tiempo_y_su_fallo_es_un_fallo(red: Respuestas) -> None:
+    aire = frozenset({"calidad_aire"})
+    horas = [f"2024-01-{d:02}T{h:02}:00" for d in (1, 2) for h in range(24)]
+    bueno = {"current": {"time": "2026-01-01T00:00", "us_aqi": 40}, "hourly": {"time": horas, "us_aqi": [30] * 48}}
+    red.siempre(bueno)
+    enero = (date(2024, 1, 1), date(2024, 1, 1))
+    assert ahora(red, aire).calidad_aire == 40
+    (dia,) = historia(red, *enero, Resolucion.DIARIA, aire).mediciones
+    assert (dia.fecha, dia.calidad_aire, iso_utc(dia.observado_en)) == (enero[0], 30, "2024-01-01T05:00:00Z")
+    assert len(historia(red, *enero, Resolucion.HORARIA, aire).mediciones) == 24
+    assert {p.ruta for p in red.pedidas} == {"/v1/air-quality"}
+    red.siempre({"error": True}, estado=400)
+    with pytest.raises(ErrorProveedor):
+        ahora(red, aire)
+    for resolucion in Resolucion:
+        with pytest.raises(ErrorProveedor):
+            historia(red, *enero, resolucion, aire)
+
+
 def test_una_serie_a_la_que_le_falta_el_aire_lo_dice(red: Respuestas) -> None:
     """So that its nulls are not kept for others."""
     dias = {"time": ["2024-01-01"], "temperature_2m_mean": [20.0]}
@@ -197,11 +216,10 @@ def test_lo_que_aun_no_paso_no_es_historia(red: Respuestas) -> None:
     assert [m.fecha for m in lectura.mediciones] == [hoy - timedelta(days=1)]
 
 
-def test_el_desfase_del_cuerpo_vale_para_todo_el_rango(red: Respuestas) -> None:
+def test_el_desfase_del_cuerpo_vale_para_todo_el_rango() -> None:
     horas = {"time": ["2023-01-15T00:00", "2023-07-15T00:00"], "temperature_2m": [1, 2]}
-    red.siempre({"utc_offset_seconds": 7200, "hourly": horas})
-    lectura = historia(red, date(2023, 1, 15), date(2023, 7, 15), Resolucion.HORARIA, SIN_AIRE)
-    assert [iso_utc(m.observado_en) for m in lectura.mediciones] == ["2023-01-14T22:00:00Z", "2023-07-14T22:00:00Z"]
+    mediciones = leer_serie({"utc_offset_seconds": 7200, "hourly": horas}, Resolucion.HORARIA)
+    assert [iso_utc(m.observado_en) for m in mediciones] == ["2023-01-14T22:00:00Z", "2023-07-14T22:00:00Z"]
 
 
 def test_unixtime_es_utc_tal_cual(red: Respuestas) -> None:

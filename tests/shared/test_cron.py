@@ -76,6 +76,36 @@ def test_lo_que_cron_no_entiende_o_nunca_llega_se_rechaza(expresion: str) -> Non
         cron.validar(expresion)
 
 
+@pytest.mark.parametrize(
+    ("expresion", "motivo"),
+    [
+        ("* * * *", cron.CINCO_CAMPOS),
+        ("61 * * * *", "El minuto «61» no se entiende: va de 0 a 59."),
+        ("0 24 * * *", "La hora «24» no se entiende: va de 0 a 23."),
+        ("0 0 0-5 * *", "El día del mes «0-5» no se entiende: va de 1 a 31, o L, el último."),
+        ("0 0 * ENE *", "El mes «ENE» no se entiende: va de 1 a 12, o de JAN a DEC."),
+        (
+            "0 0 * * 1#9",
+            "El día de la semana «1#9» no se entiende: va de 0 (domingo) a 7 (domingo también), o de SUN a SAT.",
+        ),
+        ("61 25 * * *", "El minuto «61» no se entiende: va de 0 a 59."),
+        ("0 0 30 2 *", cron.NUNCA),
+        ("0 0 31 2,4,6,9,11 *", cron.NUNCA),
+    ],
+)
+def test_de_lo_que_se_rechaza_se_dice_que_parte_y_por_que(expresion: str, motivo: str) -> None:
+    with pytest.raises(cron.CronInvalido) as e:
+        cron.validar(expresion)
+    assert str(e.value) == motivo
+
+
+@pytest.mark.parametrize(
+    "expresion", ["0 0 29 2 *", "0 0 30 2 1", "0 0 L 2 *", "0 0 LW * *", "0 0 * * 7", "0 0 31 * *"]
+)
+def test_lo_raro_que_algun_dia_llega_se_acepta(expresion: str) -> None:
+    cron.validar(expresion)
+
+
 def test_de_lo_vencido_cuenta_la_ultima_y_cuantas_van_antes() -> None:
     primera = utc(1, 7, mes=5)
     assert cron.vencidas("0 2 * * *", BOGOTA, primera, primera) == (primera, 0)

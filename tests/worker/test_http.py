@@ -13,7 +13,7 @@ import requests
 
 from tests.proveedores.servidor import Respuestas, http, servir
 from worker.proveedores.cliente import Clave
-from worker.proveedores.http import ErrorProveedor, Esperas, Http, crear_sesion
+from worker.proveedores.http import ErrorProveedor, Esperas, Http, _retry_after, crear_sesion
 
 CONSULTA = {"latitude": "6.2", "longitude": "-75.5", "current": "temperature_2m"}
 Fallar = Callable[..., None]
@@ -85,6 +85,38 @@ def test_quien_gotea_se_corta_en_el_plazo_de_la_consulta(laboratorio: str, falla
     fallar("goteo")
     with pytest.raises(ErrorProveedor, match="a tiempo"):
         pedir(laboratorio, plazo_s=1.5, lectura_s=5)
+
+
+@pytest.mark.parametrize(
+    ("valor", "espera_s"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        *(
+            (malo, None)
+            for malo in ("²", "٣", "-1", "1.5", "1e3", "", " ", "pronto", "Wed, 21 Oct 2015 07:28:00 -0000")
+        ),
+        *((enorme, None) for enorme in ("9" * 400, f"Wed, 21 Oct {'9' * 30} 07:28:00 GMT")),
+    ],
+)
+def test_un_retry_after_raro_es_como_si_no_viniera(valor: str, espera_s: float | None) -> None:
+    assert _retry_after(valor) == espera_s
+
+
+def test_un_retry_after_que_no_es_ascii_no_rompe_la_peticion() -> None:
+    with servir() as red:
+        red.siempre({}, estado=503, Retry_After="\u00b2")
+        with pytest.raises(ErrorProveedor, match="respondió 503") as e:
+            http().json(red.base)
+    assert (e.value.espera_s, len(red.pedidas)) == (None, 3)
+
+
+def test_a_los_proveedores_se_dice_quien_pregunta_y_ninguna_direccion_que_no_exista() -> None:
+    with servir() as red:
+        red.siempre({})
+        http().json(red.base)
+    assert red.pedidas[0].cabeceras["User-Agent"] == "ClimaGuru/0.1"
 
 
 def test_retry_after_se_respeta_si_cabe_y_si_no_se_deja(laboratorio: str, fallar: Fallar) -> None:

@@ -325,6 +325,32 @@ def test_un_historico_tiene_una_fila_por_dia_y_null_donde_nadie_reporto(
     assert datos.datos_completos["dispersion"]["temperatura"]["cobertura"] == pytest.approx(5 / 6, abs=0.001)
 
 
+def test_unos_dias_que_acaban_hoy_se_completan_sin_hoy_y_lo_dicen(con: Hacer) -> None:
+    hoy = datetime.now(UTC).date()
+    dicho = Doble(dias)  # also of today, as a forecast would
+    proceso = con(openmeteo=dicho)
+    consulta_id = crear(proceso, Periodo(hoy - timedelta(days=2), hoy, Resolucion.DIARIA))
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.parcial) == (Estado.COMPLETADA, False)
+    assert [f["fecha"] for f in filas(proceso, consulta_id)] == [str(hoy - timedelta(days=n)) for n in (2, 1)]
+    assert (consulta.fecha_fin, len(consulta.avisos)) == (hoy, 1)
+    assert str(hoy) in consulta.avisos[0]
+
+
+def test_hoy_solo_de_un_lugar_que_no_se_conocia_termina_y_lo_dice(con: Hacer) -> None:
+    """The API could not tell what day it was there."""
+    hoy = datetime.now(UTC).date()
+    doble = Doble(dias)
+    proceso = con(openmeteo=doble)
+    consulta_id = crear(proceso, Periodo(hoy, hoy, Resolucion.DIARIA))
+    proceso.procesar(consulta_id)
+    consulta, _ = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.SIN_PROVEEDORES)
+    assert "pida resolución horaria" in (consulta.mensaje_error or "")
+    assert doble.veces == 0
+
+
 def test_diez_anos_van_por_tramos_y_un_segundo_intento_solo_pide_lo_que_falta(
     con: Hacer,
 ) -> None:

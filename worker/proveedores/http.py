@@ -6,6 +6,7 @@ A provider's file calls `Http.json` and gets parsed JSON, or an ErrorProveedor w
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from requests.adapters import HTTPAdapter
 
 INTENTOS = 3
 ESPERA_BASE_S, ESPERA_MAXIMA_S = 0.3, 4.0
+SEGUNDOS = re.compile(r"[0-9]{1,9}")  # «²» is a digit too, and no number
 CUERPO_MAXIMO = 32 * 1024 * 1024
-AGENTE = "ClimaGuru/0.1 (+https://climaguru.example)"
+AGENTE = "ClimaGuru/0.1"
 CABECERA_LABORATORIO = "X-Laboratorio"
 MOTIVOS = {
     400: "rechazó la petición",
@@ -253,9 +255,9 @@ def _retry_after(valor: str | None) -> float | None:
     """Seconds or an HTTP date, as RFC 9110 section 10.2.3."""
     if not valor:
         return None
-    if valor.strip().isdigit():
+    if SEGUNDOS.fullmatch(valor.strip()):
         return float(valor)
     try:
         return max(0.0, (parsedate_to_datetime(valor) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

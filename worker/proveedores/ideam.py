@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import Lock
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion
 from worker.proveedores.estaciones import (
     HORA,
     Caja,
@@ -57,6 +58,7 @@ CONJUNTOS = {
     "direccion_viento": "kiw7-v9ta",
     "presion_atmosferica": "62tk-nxj5",
 }
+CON_EXTREMOS = frozenset(CONJUNTOS) | {"temperatura_min", "temperatura_max"}
 # How far a station may be: a shower of the Andes is some 10 km wide; the rest changes with height more than with
 # distance, and within 30 km there is nearly always a station at a like height.
 RADIO_KM = 30.0
@@ -87,6 +89,9 @@ class Ideam:
     dias_por_tramo = DIAS_POR_CONSULTA
     asienta_dias = 35  # data sets are completed daily to monthly
     necesita_clave = False
+    da: Da = MappingProxyType(
+        {None: CON_EXTREMOS, Resolucion.DIARIA: CON_EXTREMOS, Resolucion.HORARIA: frozenset(CONJUNTOS)}
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.ideam_url
@@ -94,7 +99,7 @@ class Ideam:
 
     def tiempo_real(self, p: Peticion) -> Lectura:
         """One call for all sensors of the box; of each field the nearest station with a fresh reading."""
-        _pedidos(p)
+        _pedidos(p, self.da[None])
         ahora = datetime.now(UTC)
         soda = _Soda(self._base, p, HASTA_TIEMPO_REAL_MS)
         donde = f"{_dentro(p.lugar)} and fechaobservacion >= {_local(ahora - EDAD_MAXIMA - HORA)}"
@@ -109,7 +114,7 @@ class Ideam:
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """Each field from its own data set and its own station; one that fails is left out, and extras says why."""
-        campos = _pedidos(p)
+        campos = _pedidos(p, self.da[periodo.resolucion])
         ahora = datetime.now(UTC)
         pasado = _pasado(periodo, ahora)
         soda = _Soda(self._base, p, HASTA_HISTORICO_MS)
@@ -239,9 +244,9 @@ class _Alturas:
             return  # what is known from the time before still holds
 
 
-def _pedidos(p: Peticion) -> set[str]:
+def _pedidos(p: Peticion, da: frozenset[str]) -> set[str]:
     """The fields to look for, or Omitida when IDEAM has none or does not reach there."""
-    campos = {"temperatura" if c.startswith("temperatura") else c for c in p.campos} & CONJUNTOS.keys()
+    campos = {"temperatura" if c.startswith("temperatura") else c for c in p.campos & da}
     if not campos:
         raise Omitida("no mide ninguno de los parámetros pedidos")
     if not any(c.contiene(p.lugar) for c in TERRITORIO) or (p.lugar.pais or "CO").upper() != "CO":

@@ -12,22 +12,24 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from time import time
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from shared.clima import Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Clave, Lectura, Peticion
+from worker.proveedores.cliente import Clave, Da, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.meteoblue_lectura import HORARIO, leer_actual, leer_altura, leer_serie
+from worker.proveedores.meteoblue_lectura import DIARIO, HORARIO, leer_actual, leer_altura, leer_serie
 
 AHORA = ("current", "basic-1h")
 HISTORIA = {Resolucion.DIARIA: "basic-day", Resolucion.HORARIA: "basic-1h"}
 CREDITOS_POR_PAQUETE = 8_000
 DIAS_ATRAS = 4  # &history_days={1...4}: docs.meteoblue.com/blog, "forecast packages with up to 4 days historical data"
 VIGENCIA_FIRMA_S = 600
-QUE_DA = frozenset((*HORARIO, "descripcion_clima")) - {"visibilidad"}  # visibility is another package, clouds
+HORARIOS = frozenset((*HORARIO, "descripcion_clima")) - {"visibilidad"}  # visibility is another package, clouds
+DIARIOS = frozenset((*DIARIO, "descripcion_clima")) - {"visibilidad"}
 MENSAJES = ("error_message", "reason", "error")
 DE_CUOTA = ("credit", "quota", "daily", "monthly", "yearly", "budget")
 DE_CLAVE = ("api key", "apikey", "api_key", "signature")
@@ -38,19 +40,20 @@ class Meteoblue:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
+    da: Da = MappingProxyType({None: HORARIOS, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS})
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.meteoblue_url.removesuffix("/packages")
 
     def tiempo_real(self, p: Peticion) -> Lectura:
-        clave = _clave(p)
+        clave = _clave(p, self.da[None])
         cuerpo = self._pedir(p, clave, "_".join(AHORA), {"forecast_days": 1})
         extras = {"creditos_estimados": len(AHORA) * CREDITOS_POR_PAQUETE}
         return Lectura([replace(leer_actual(cuerpo), extras=extras)], altura_m=leer_altura(cuerpo))
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The part of the period that history_days reaches, without the hours to come and the unfinished day."""
-        clave = _clave(p)
+        clave = _clave(p, self.da[periodo.resolucion])
         hoy = _hoy(p.lugar.zona_horaria)
         inicio = max(periodo.inicio, hoy - timedelta(days=DIAS_ATRAS))
         diaria = periodo.resolucion == Resolucion.DIARIA
@@ -93,10 +96,10 @@ def _paso(m: Medicion, diaria: bool, ahora: datetime) -> bool:
     return m.observado_en + timedelta(days=int(diaria)) <= ahora
 
 
-def _clave(p: Peticion) -> Clave:
+def _clave(p: Peticion, campos: frozenset[str]) -> Clave:
     if p.clave is None or not p.clave.clave:
         raise Omitida("falta la clave de Meteoblue")
-    if not p.campos & QUE_DA:
+    if not p.campos & campos:
         raise Omitida("no da ninguno de los parámetros pedidos")
     return p.clave
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.clima import Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteosource_lectura import DE_PAGO, _altura, leer_actual, leer_serie, medianoche, resumir_dias
 
@@ -23,7 +24,8 @@ PLAN_GRATIS = "free"
 LLAMADAS = 32  # per historico: 31 local days touch 32 UTC days, and each is a call that the plan counts
 ANOS_ATRAS = 20
 BASICOS = frozenset({"temperatura", "velocidad_viento", "direccion_viento", "precipitacion", "descripcion_clima"})
-DEL_PASADO = (BASICOS | DE_PAGO) - {"visibilidad", "indice_uv"}  # those two are in no recorded time_machine
+DEL_PASADO = BASICOS | {"presion_atmosferica"}  # the rest of DE_PAGO is in no recorded time_machine
+DIARIOS = DEL_PASADO | {"temperatura_min", "temperatura_max"}
 
 
 class Meteosource:
@@ -31,13 +33,16 @@ class Meteosource:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
+    da: Da = MappingProxyType(
+        {None: BASICOS | DE_PAGO, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: DEL_PASADO}  # on a paid plan
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._plan = settings.meteosource_plan
         self._base = f"{settings.meteosource_url.removesuffix('/api/v1')}/api/v1/{self._plan}"
 
     def tiempo_real(self, p: Peticion) -> Lectura:
-        self._exigir(p, BASICOS if self._plan == PLAN_GRATIS else BASICOS | DE_PAGO)
+        self._exigir(p, BASICOS if self._plan == PLAN_GRATIS else self.da[None])
         cuerpo = self._pedir(p, "point", sections="current", language="es")
         return Lectura([leer_actual(cuerpo)], altura_m=_altura(cuerpo))
 
@@ -45,7 +50,7 @@ class Meteosource:
         """By the local days of the place, put together from the hours of the UTC days that they touch."""
         if self._plan == PLAN_GRATIS:
             raise Omitida("el plan gratuito de Meteosource no da datos del pasado")
-        self._exigir(p, DEL_PASADO)
+        self._exigir(p, self.da[periodo.resolucion])
         zona = ZoneInfo(p.lugar.zona_horaria) if p.lugar.zona_horaria else UTC
         desde, hasta = _limites(periodo, zona, datetime.now(UTC))
         cuerpos = [self._pedir(p, "time_machine", date=str(dia)) for dia in _dias_utc(desde, hasta)]

@@ -5,22 +5,29 @@ Source of every fact: open-meteo.com/en/docs and the server's own code (github.c
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from math import ceil
+from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.db import plegar
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
 from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, _numero, leer_actual, leer_lugares, leer_serie
 
-SOLO_PRONOSTICO = ("visibilidad", "indice_uv")  # the archive documents neither
-SOLO_AIRE = "calidad_aire"
+AIRE = "calidad_aire"
 AIRE_DESDE = date(2013, 1, 1)  # CAMS, Europe; elsewhere later: days before are nulls or a 400
+ARCHIVO_DESDE = date(1940, 1, 1)
 DIAS_RECIENTES = 6  # ERA5 arrives with 5 days of delay
+HORARIOS = frozenset({*ACTUAL, "descripcion_clima"}) - {"codigo_clima", AIRE}
+DIARIOS = frozenset({*DIARIO, "descripcion_clima"}) - {"codigo_clima"}
+DEL_TIEMPO = {None: HORARIOS, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS}
+SOLO_PRONOSTICO = frozenset({"visibilidad", "indice_uv"})  # the archive documents neither
 
 
 class OpenMeteo:
@@ -28,6 +35,7 @@ class OpenMeteo:
     necesita_clave = False
     dias_por_tramo = 366
     asienta_dias = 10  # ERA5 arrives 5 days late and replaces what stood in for it
+    da: Da = MappingProxyType({que: campos | {AIRE} for que, campos in DEL_TIEMPO.items()})
 
     def __init__(self, settings: Settings) -> None:
         self._pronostico = f"{_raiz(settings.openmeteo_url)}/v1/forecast"
@@ -36,32 +44,47 @@ class OpenMeteo:
         self._geocodificacion = f"{_raiz(settings.openmeteo_geocoding_url)}/v1/search"
 
     def tiempo_real(self, p: Peticion) -> Lectura:
-        cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {SOLO_AIRE})})
+        _exigir(p, self.da[None])
+        if not p.campos & DEL_TIEMPO[None]:
+            cuerpo = self._pedir(p, self._aire, {"current": "us_aqi"})
+            return Lectura([leer_actual(cuerpo)], altura_m=_numero(cuerpo.get("elevation")))
+        cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {AIRE})})
         medicion = leer_actual(cuerpo)
-        if SOLO_AIRE in p.campos:
+        if AIRE in p.campos:
             medicion = self._con_aire_actual(p, medicion)
         return Lectura([medicion], altura_m=_numero(cuerpo.get("elevation")))
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
-        """The archive, and for the days it does not have yet the forecast's past days."""
-        frontera = datetime.now(UTC).date() - timedelta(days=DIAS_RECIENTES)
+        """The archive, for the days it does not have yet the forecast's past days, and air quality beside them.
+
+        A service that has nothing of what is wanted is not asked, and days of which none has anything get no row.
+        """
+        _exigir(p, self.da[periodo.resolucion])
+        partes = list(self._partes(p, periodo))
+        con_aire = AIRE in p.campos and periodo.fin >= AIRE_DESDE
+        if not partes and not con_aire:
+            raise Omitida(f"no tiene {_lista(p.campos & self.da[periodo.resolucion])} de esos días")
         mediciones: list[Medicion] = []
         altura = None
-        if periodo.inicio <= frontera:
-            viejo = Periodo(periodo.inicio, min(periodo.fin, frontera), periodo.resolucion)
-            cuerpo = self._pedir(p, self._archivo, _rango(viejo, p.campos - {SOLO_AIRE, *SOLO_PRONOSTICO}))
-            mediciones += leer_serie(cuerpo, periodo.resolucion)
+        for url, campos, suyo in partes:
+            cuerpo = self._pedir(p, url, _rango(suyo, campos, _zona(p.lugar), ARCHIVO_DESDE))
+            mediciones += en_sus_dias(leer_serie(cuerpo, suyo.resolucion), suyo, _zona(p.lugar))
             altura = _numero(cuerpo.get("elevation"))
-        if periodo.fin > frontera:
-            nuevo = Periodo(max(periodo.inicio, frontera + timedelta(days=1)), periodo.fin, periodo.resolucion)
-            cuerpo = self._pedir(p, self._pronostico, _rango(nuevo, p.campos - {SOLO_AIRE}))
-            mediciones += leer_serie(cuerpo, periodo.resolucion)
-            altura = _numero(cuerpo.get("elevation"))
-        mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
-        if SOLO_AIRE in p.campos and periodo.fin >= AIRE_DESDE:
+        if con_aire:
             mediciones = self._con_aire(p, periodo, mediciones)
-        sin_aire = any(SOLO_AIRE in m.extras for m in mediciones)
-        return Lectura(mediciones, altura_m=altura, incompleta=sin_aire)
+        mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
+        return Lectura(mediciones, altura_m=altura, incompleta=any(AIRE in m.extras for m in mediciones))
+
+    def _partes(self, p: Peticion, periodo: Periodo) -> Iterator[tuple[str, frozenset[str], Periodo]]:
+        """Whom to ask for the weather: (URL, fields, days)."""
+        frontera = datetime.now(UTC).date() - timedelta(days=DIAS_RECIENTES)
+        campos = p.campos & DEL_TIEMPO[periodo.resolucion]
+        if periodo.inicio <= frontera and campos - SOLO_PRONOSTICO:
+            viejo = replace(periodo, fin=min(periodo.fin, frontera))
+            yield self._archivo, campos - SOLO_PRONOSTICO, viejo
+        if periodo.fin > frontera and campos:
+            nuevo = replace(periodo, inicio=max(periodo.inicio, frontera + timedelta(days=1)))
+            yield self._pronostico, campos, nuevo
 
     def resolver(self, http: Http, ciudad: str) -> Lugar | None:
         """The place with exactly this name («Nombre» or «Nombre, CO»); their fuzzy matches are not taken."""
@@ -79,30 +102,35 @@ class OpenMeteo:
         try:
             aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
         except (ErrorProveedor, Omitida) as e:
-            return replace(medicion, extras={**medicion.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"})
+            return replace(medicion, extras={**medicion.extras, AIRE: f"calidad del aire: {e.motivo}"})
         return replace(medicion, calidad_aire=aire.calidad_aire)
 
     def _con_aire(self, p: Peticion, periodo: Periodo, mediciones: list[Medicion]) -> list[Medicion]:
-        """Add the US AQI by day or hour, like _con_aire_actual."""
-        inicio = max(periodo.inicio, AIRE_DESDE)
-        horas = Periodo(inicio, periodo.fin, Resolucion.HORARIA)
-        params = {"hourly": "us_aqi", "start_date": str(horas.inicio), "end_date": str(horas.fin)}
+        """Add the US AQI by day or hour, like _con_aire_actual; where nothing else was asked it is alone."""
+        zona = _zona(p.lugar)
+        horas = Periodo(max(periodo.inicio, AIRE_DESDE), periodo.fin, Resolucion.HORARIA)
         try:
-            aire = leer_serie(self._pedir(p, self._aire, params), Resolucion.HORARIA)
+            cuerpo = self._pedir(p, self._aire, _rango(horas, frozenset({AIRE}), zona, AIRE_DESDE))
+            aire = en_sus_dias(leer_serie(cuerpo, Resolucion.HORARIA), horas, zona)
         except (ErrorProveedor, Omitida) as e:
-            return [replace(m, extras={**m.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"}) for m in mediciones]
-        if periodo.resolucion == Resolucion.HORARIA:
-            por_hora = {m.observado_en: m.calidad_aire for m in aire}
-            return [replace(m, calidad_aire=por_hora.get(m.observado_en)) for m in mediciones]
-        por_dia = _media_por_dia(aire)
-        return [replace(m, calidad_aire=por_dia.get(m.fecha)) for m in mediciones]
+            if not mediciones:
+                raise
+            return [replace(m, extras={**m.extras, AIRE: f"calidad del aire: {e.motivo}"}) for m in mediciones]
+        if periodo.resolucion == Resolucion.DIARIA:
+            return _juntas(mediciones, por_dias(aire, zona), lambda m: m.fecha)
+        return _juntas(mediciones, aire, lambda m: m.observado_en)
 
     def _pedir(self, p: Peticion, url: str, params: dict[str, Any]) -> dict[str, Any]:
         lugar = {"latitude": f"{p.lugar.latitud:.5f}", "longitude": f"{p.lugar.longitud:.5f}"}
         convenios = {"wind_speed_unit": "kmh", "timezone": p.lugar.zona_horaria or "auto"}
         return _objeto(
-            p.http.json(url, {**lugar, **params, **convenios}, al_fallar=_con_motivo, costo=costo_de(params))
+            p.http.json(url, {**lugar, **convenios, **params}, al_fallar=_con_motivo, costo=costo_de(params))
         )
+
+
+def _exigir(p: Peticion, campos: frozenset[str]) -> None:
+    if not p.campos & campos:
+        raise Omitida("no da ninguno de los parámetros pedidos")
 
 
 def costo_de(params: dict[str, Any]) -> int:
@@ -120,23 +148,65 @@ def ya_pasaron(mediciones: list[Medicion], resolucion: Resolucion, ahora: dateti
     return [m for m in mediciones if m.observado_en is not None and m.observado_en + duracion <= ahora]
 
 
-def _media_por_dia(aire: list[Medicion]) -> dict[date | None, float]:
-    dias: dict[date | None, list[float]] = {}
+def en_sus_dias(mediciones: list[Medicion], periodo: Periodo, zona: tzinfo) -> list[Medicion]:
+    """Those of the period, each with its day. Days are as the server told them; an hour's is by the place's clock,
+    because an offset of the server's holds for a whole answer, even across a change to summer time."""
+    if periodo.resolucion == Resolucion.HORARIA:
+        con_hora = ((m, m.observado_en) for m in mediciones if m.observado_en)
+        mediciones = [replace(m, fecha=hora.astimezone(zona).date()) for m, hora in con_hora]
+    return [m for m in mediciones if m.fecha and periodo.inicio <= m.fecha <= periodo.fin]
+
+
+def por_dias(aire: list[Medicion], zona: tzinfo) -> list[Medicion]:
+    """The mean US AQI of each day's hours; None for a day that has none."""
+    dias: dict[date, list[float]] = {}
     for m in aire:
-        if m.calidad_aire is not None:
-            dias.setdefault(m.fecha, []).append(m.calidad_aire)
-    return {dia: sum(v) / len(v) for dia, v in dias.items()}
+        if m.fecha is not None:
+            dias.setdefault(m.fecha, []).extend([] if m.calidad_aire is None else [m.calidad_aire])
+    return [
+        Medicion(
+            calidad_aire=sum(v) / len(v) if v else None,
+            fecha=dia,
+            observado_en=datetime.combine(dia, time(), zona).astimezone(UTC),
+        )
+        for dia, v in dias.items()
+    ]
+
+
+def _juntas(
+    mediciones: list[Medicion], aire: list[Medicion], clave: Callable[[Medicion], date | None]
+) -> list[Medicion]:
+    """In order of time, each day or hour once, with the weather and the air that there is of it."""
+    por_clave = {clave(m): m for m in aire}
+    for m in mediciones:
+        suyo = por_clave.get(clave(m))
+        por_clave[clave(m)] = replace(m, calidad_aire=suyo.calidad_aire if suyo else None)
+    return [por_clave[c] for c in sorted(c for c in por_clave if c is not None)]
 
 
 def _nombres(tabla: dict[str, tuple[str, ...]], campos: frozenset[str]) -> str:
     pedidos = {"codigo_clima" if c == "descripcion_clima" else c for c in campos}
-    return ",".join(nombres[0] for ours, nombres in tabla.items() if ours in pedidos) or "temperature_2m"
+    return ",".join(nombres[0] for ours, nombres in tabla.items() if ours in pedidos)
 
 
-def _rango(periodo: Periodo, campos: frozenset[str]) -> dict[str, str]:
-    diaria = periodo.resolucion == Resolucion.DIARIA
-    variables = {"daily": _nombres(DIARIO, campos)} if diaria else {"hourly": _nombres(ACTUAL, campos)}
-    return {**variables, "start_date": str(periodo.inicio), "end_date": str(periodo.fin)}
+def _rango(periodo: Periodo, campos: frozenset[str], zona: tzinfo, desde: date) -> dict[str, str]:
+    """The variables and days to ask for. Hours are asked in UTC, from `desde` at the earliest: of a zone with half
+    hours the server reads others than it shows, and its local days are off by one hour in half of the year."""
+    if periodo.resolucion == Resolucion.DIARIA:
+        return {"daily": _nombres(DIARIO, campos), "start_date": str(periodo.inicio), "end_date": str(periodo.fin)}
+    inicio = datetime.combine(periodo.inicio, time(), zona).astimezone(UTC).date()
+    fin = datetime.combine(periodo.fin + timedelta(days=1), time(), zona).astimezone(UTC) - timedelta(seconds=1)
+    dias = {"start_date": str(max(inicio, desde)), "end_date": str(fin.date())}
+    return {"hourly": _nombres(ACTUAL, campos), **dias, "timezone": "GMT"}
+
+
+def _zona(lugar: Lugar) -> tzinfo:
+    return ZoneInfo(lugar.zona_horaria) if lugar.zona_horaria else UTC
+
+
+def _lista(campos: frozenset[str]) -> str:
+    nombres = {"visibilidad": "visibilidad", "indice_uv": "índice UV", AIRE: "calidad del aire"}
+    return " ni ".join(nombre for campo, nombre in nombres.items() if campo in campos)
 
 
 def _objeto(cuerpo: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.clima import CAMPOS_NUMERICOS, Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion
 from worker.proveedores.http import MOTIVOS, ErrorProveedor, Omitida
 from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_resumen, leer_serie
 
@@ -26,7 +27,7 @@ DESDE = date(1979, 1, 2)  # first day of day_summary
 AIRE = "calidad_aire"
 DIARIOS = frozenset(CAMPOS_NUMERICOS) - {"visibilidad", "indice_uv", AIRE}
 ACTUALES = DIARIOS | {"visibilidad", "descripcion_clima"}
-HORARIOS = ACTUALES | {"indice_uv"}
+HORARIOS = (ACTUALES | {"indice_uv"}) - {"temperatura_min", "temperatura_max"}
 
 
 class OpenWeather:
@@ -34,20 +35,21 @@ class OpenWeather:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
+    da: Da = MappingProxyType({None: ACTUALES, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS})
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.openweather_url.removesuffix("/data/2.5")
 
     def tiempo_real(self, p: Peticion) -> Lectura:
         """temperatura_min and _max are the spread within the city at this moment, not the day's."""
-        _exigir(p, ACTUALES)
+        _exigir(p, self.da[None])
         medicion = leer_actual(self._pedir(p, "/data/2.5/weather", units=UNIDADES, lang="es"), UNIDADES)
         return Lectura([self._con_aire(p, medicion) if AIRE in p.campos else medicion])
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """One call per day or per hour, at most LLAMADAS; what is not over yet is not asked for."""
         diaria = periodo.resolucion == Resolucion.DIARIA
-        _exigir(p, DIARIOS if diaria else HORARIOS)
+        _exigir(p, self.da[periodo.resolucion])
         zona = ZoneInfo(p.lugar.zona_horaria) if p.lugar.zona_horaria else UTC
         comienzos = _comienzos(periodo, zona, datetime.now(UTC))
         _exigir_presupuesto(periodo, len(comienzos))

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from shared.clima import Lugar, Medicion, Periodo
+from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.siata_lectura import (
     HORA_COLOMBIANA,
@@ -58,6 +59,7 @@ class Siata:
     necesita_clave = False
     dias_por_tramo = None
     asienta_dias = 10
+    da: Da = MappingProxyType({None: QUE_DA, **dict.fromkeys(Resolucion, frozenset())})
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.siata_url
@@ -66,7 +68,7 @@ class Siata:
     def tiempo_real(self, p: Peticion) -> Lectura:
         """The nearest fresh station; what it lacks comes from the next ones, and extras says which."""
         _en_el_valle(p.lugar)
-        if not p.campos & QUE_DA:
+        if not p.campos & self.da[None]:
             raise Omitida("sus estaciones no miden lo pedido en unidades comparables")
         catalogo = leer_catalogo(self._pedir(p, "/data/siata_app/PluviometricaMeteo.json"))
         reportes = self._reportes(p, mas_cercanas(catalogo, p.lugar), datetime.now(UTC))
