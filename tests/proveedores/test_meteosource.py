@@ -173,22 +173,24 @@ def test_el_tipo_de_lluvia_puede_ser_la_palabra_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fila", "codigo", "texto"),
+    ("fila", "codigo", "texto", "suyo"),
     [
-        ({"icon": "sunny", "icon_num": 2, "summary": "Despejado"}, 2, "Despejado"),
-        ({"icon": "sunny", "icon_num": 2}, 2, "Soleado"),
-        ({"icon": 11}, 11, "Lluvia"),
-        ({"icon": 26, "summary": ""}, 26, "Despejado"),
-        ({"icon": 1}, 1, None),
-        ({"icon": 99}, 99, None),
-        ({"icon": None}, None, None),
+        ({"icon": "sunny", "icon_num": 2, "summary": "Radiante"}, 2, "Cielo despejado", "Radiante"),
+        ({"icon": "sunny", "icon_num": 2}, 2, "Cielo despejado", "Soleado"),
+        ({"icon": 11}, 11, "Lluvia moderada", "Lluvia"),
+        ({"icon": 26, "summary": ""}, 26, "Cielo despejado", "Despejado"),
+        ({"icon": 12}, 12, None, "Posible lluvia"),  # a forecast of rain is no weather
+        ({"icon": 1}, 1, None, None),
+        ({"icon": 99}, 99, None, None),
+        ({"icon": None}, None, None, None),
     ],
 )
-def test_el_codigo_da_el_texto_solo_cuando_no_lo_hay(
-    fila: dict[str, Any], codigo: int | None, texto: str | None
+def test_el_cielo_sale_del_codigo_y_sus_palabras_quedan_aparte(
+    fila: dict[str, Any], codigo: int | None, texto: str | None, suyo: str | None
 ) -> None:
     m = leer_actual({"current": fila})
     assert (m.codigo_clima, m.descripcion_clima) == (codigo, texto)
+    assert m.extras.get("cielo_propio", {}).get("texto") == suyo
 
 
 @pytest.mark.parametrize("raro", [[], "hola", 7, None, {}, {"current": None}, {"current": {}, "units": "otras"}])
@@ -284,7 +286,8 @@ def test_el_dia_se_resume_de_sus_horas_locales(red: Respuestas) -> None:
     assert m.velocidad_viento == pytest.approx(7.2)
     assert (m.presion_atmosferica, m.humedad_relativa) == (1012, None)
     assert m.direccion_viento == pytest.approx(90)
-    assert (m.codigo_clima, m.descripcion_clima) == (11, "Lluvia")  # 5 hours of the day; at night, 26 for longer
+    assert m.codigo_clima == 11  # 5 hours of the day; at night, 26 for longer
+    assert (m.descripcion_clima, m.extras["cielo_propio"]["texto"]) == ("Lluvia moderada", "Lluvia")
     assert lectura.altura_m == 2582
 
 

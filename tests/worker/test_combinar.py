@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clima import CAMPOS_MEDIDOS, Medicion
-from worker.combinar import Resumen, a_la_altura, combinar, media_vectorial
+from worker.combinar import a_la_altura, combinar, media_vectorial
+from worker.resumen import Resumen
 
 NUMERICOS = ["temperatura", "presion_atmosferica", "humedad_relativa", "velocidad_viento", "precipitacion"]
 CAMPOS = [c for c in CAMPOS_MEDIDOS if c not in ("temperatura_min", "temperatura_max")]

@@ -110,6 +110,8 @@ def _exigir(p: Peticion, campos: frozenset[str]) -> None:
     _clave(p)
     if p.campos <= {AIRE}:
         raise Omitida("no da el índice US AQI, solo uno propio de 1 a 5")
+    if p.campos <= VIENTO - campos:
+        raise Omitida("de un día solo da el viento máximo, no el medio")
     if not p.campos & campos:
         raise Omitida("no da ninguno de los parámetros pedidos")
 
