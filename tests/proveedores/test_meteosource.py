@@ -13,6 +13,7 @@ import pytest
 from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion, iso_utc
 from shared.settings import Settings
 from tests.proveedores.servidor import Respuestas, cuerpo, errores, exitos, http, iguales, servir
+from worker.proveedores.cielo import METEOSOURCE, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteosource import Meteosource
@@ -57,7 +58,8 @@ def historia(
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
     assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
     assert medicion.codigo_clima == esperado["codigo_clima"]
-    assert (medicion.descripcion_clima is None) == (esperado["descripcion_clima"] is None)
+    assert medicion.descripcion_clima == cielo(medicion.codigo_clima, METEOSOURCE)
+    assert ("texto" in medicion.extras.get("cielo_propio", {})) == (esperado["descripcion_clima"] is not None)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
 
 
@@ -66,7 +68,7 @@ def test_lee_los_cuerpos_grabados_de_ahora(red: Respuestas, ficha: dict[str, Any
     red.siempre(cuerpo(ficha))
     medicion = ahora(red)
     comparar(medicion, esperado)
-    assert medicion.descripcion_clima == esperado["descripcion_clima"]
+    assert medicion.extras["cielo_propio"]["texto"] == esperado["descripcion_clima"]
 
 
 @pytest.mark.parametrize(("ficha", "esperado"), exitos("meteosource", "tiempo_real"))
@@ -79,7 +81,7 @@ def test_lee_los_dias_grabados(red: Respuestas, ficha: dict[str, Any], esperado:
         return
     for medicion, registro in zip(leer_diario(recibido), registros, strict=True):
         comparar(medicion, registro)
-        assert medicion.descripcion_clima == registro["descripcion_clima"]
+        assert medicion.extras["cielo_propio"]["texto"] == registro["descripcion_clima"]
         assert str(medicion.fecha) == registro["fecha"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion, iso_utc
 from shared.settings import Settings
 from tests.proveedores.servidor import Pedida, Respuestas, cuerpo, errores, exitos, http, iguales, servir
+from worker.proveedores.cielo import OPENWEATHER, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openweather import LLAMADAS, OpenWeather
@@ -71,7 +72,8 @@ def por_la_red(red: Respuestas, crudo: bytes) -> Any:
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
     assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
     assert medicion.codigo_clima == esperado["codigo_clima"]
-    assert medicion.descripcion_clima == esperado["descripcion_clima"]
+    assert medicion.extras.get("cielo_propio", {}).get("texto") == esperado["descripcion_clima"]
+    assert medicion.descripcion_clima == cielo(medicion.codigo_clima, OPENWEATHER)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
 
 
