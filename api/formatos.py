@@ -142,7 +142,9 @@ def linea(celdas: list[Any]) -> bytes:
 
 
 def neutralizar(celda: Any) -> Any:
-    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers."""
+    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers. True is true."""
+    if isinstance(celda, bool):
+        return str(celda).lower()
     return f"'{celda}" if isinstance(celda, str) and celda.startswith(PELIGROSOS) else celda
 
 
