@@ -26,6 +26,11 @@ from deploy.laboratorio.fallas import TIPOS, FallaMalaError, leer_texto
 from deploy.laboratorio.formulas import aqi_de_pm25
 from deploy.laboratorio.ideam import CONJUNTOS
 from deploy.laboratorio.servidor import PuertoOcupadoError, crear_servidor
+from shared.clima import Lugar
+from shared.settings import Settings
+from tests.proveedores.servidor import http
+from worker.proveedores.cliente import Peticion
+from worker.proveedores.openmeteo import OpenMeteo
 
 AHORA = datetime(2026, 3, 10, 17, 7, tzinfo=UTC)
 MEDELLIN = {"latitude": 6.245, "longitude": -75.5715}
@@ -187,6 +192,15 @@ def test_openmeteo_cuenta_los_cuartos_en_horas_enteras(
     cuartos = {"minutely_15": "precipitation", "past_minutely_15": "3", "forecast_minutely_15": "1"}
     horas = pedir(cliente, "/openmeteo/v1/forecast", **MEDELLIN, **cuartos, timezone=zona)["minutely_15"]["time"]
     assert (horas[0], horas[-1]) == (primero, ultimo)
+
+
+@pytest.mark.parametrize("zona", ["America/Bogota", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Marquesas"])
+def test_el_cliente_de_openmeteo_suma_la_hora_en_cualquier_zona(base: str, zona: str) -> None:
+    ajustes = Settings(openmeteo_url=f"{base}/openmeteo")
+    lugar = Lugar(6.245, -75.5715, zona_horaria=zona)
+    peticion = Peticion(http(), lugar, frozenset({"precipitacion"}))
+    m = OpenMeteo(ajustes).tiempo_real(peticion).mediciones[0]
+    assert (m.precipitacion is None, m.incomparables) == (False, {})
 
 
 @pytest.mark.parametrize(
