@@ -64,21 +64,26 @@ def en_yaml(d: Documento, tramos: Tramos) -> Iterator[bytes]:
 
 
 def en_csv(d: Documento, tramos: Tramos) -> Iterator[bytes]:
-    """One row per day or hour, or one row in all; every field asked for has its column."""
+    """One row per day or hour, or one row in all; every field asked for has its column.
+
+    visibilidad_al_menos: true where the visibility is the least that it can be.
+    """
     fijas = ["ciudad", "latitud", "longitud"]
+    campos = [*d.campos, *(["visibilidad_al_menos"] if "visibilidad" in d.campos else [])]
     origen = "laboratorio" if d.datos_clima["laboratorio"] else "proveedores"
     lugar = [d.consulta[c] for c in fijas]
     if d.momento:
-        yield linea([*d.momento, *fijas, *d.campos, "fuentes", "origen"])
+        yield linea([*d.momento, *fijas, *campos, "fuentes", "origen"])
         for filas in tramos:
             yield b"".join(
-                linea([*_celdas(f, d.momento), *lugar, *_celdas(f, d.campos), f["fuentes"], origen]) for f in filas
+                linea([*_celdas(f, d.momento), *lugar, *_celdas(f, campos), f["fuentes"], origen]) for f in filas
             )
         return
-    yield linea(["consulta_id", "completada_en", *fijas, *d.campos, "fuentes", "origen"])
+    yield linea(["consulta_id", "completada_en", *fijas, *campos, "fuentes", "origen"])
     fuentes = " ".join(d.datos_clima["fuentes_utilizadas"])
     consulta = [d.consulta["id"], d.consulta["completada_en"]]
-    yield linea([*consulta, *lugar, *_celdas(d.valores, d.campos), fuentes, origen])
+    valores = {**d.valores, "visibilidad_al_menos": _al_menos(d, "visibilidad") or None}
+    yield linea([*consulta, *lugar, *_celdas(valores, campos), fuentes, origen])
 
 
 def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
@@ -92,7 +97,7 @@ def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
         yield "ATENCIÓN: datos simulados del laboratorio, no son observaciones.\n".encode()
     yield b"\n"
     for campo in d.campos:
-        yield f"  {campo:<20} {_legible(campo, d.valores.get(campo))}\n".encode()
+        yield f"  {campo:<20} {_legible(campo, d.valores.get(campo), al_menos=_al_menos(d, campo))}\n".encode()
     yield b"\nFuentes\n"
     for f in d.datos_clima["fuentes"]:
         motivo = f" ({f['motivo']})" if f.get("motivo") else ""
@@ -100,7 +105,7 @@ def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
     if d.momento:
         yield b"\nSerie\n" + _renglon(columnas, columnas)
     for filas in tramos:
-        yield b"".join(_renglon(columnas, _celdas(f, columnas)) for f in filas)
+        yield b"".join(_renglon(columnas, _celdas(_con_al_menos(f), columnas)) for f in filas)
 
 
 FORMATOS: dict[Formato, tuple[str, Callable[[Documento, Tramos], Iterator[bytes]]]] = {
@@ -122,6 +127,15 @@ def _celdas(fila: Fila, columnas: list[str]) -> list[Any]:
     return [fila.get(c) for c in columnas]
 
 
+def _al_menos(d: Documento, campo: str) -> bool:
+    return bool(d.datos_clima.get("dispersion", {}).get(campo, {}).get("al_menos"))
+
+
+def _con_al_menos(fila: Fila) -> Fila:
+    """With «≥» where a row's visibility only says «at least»."""
+    return {**fila, "visibilidad": f"≥ {fila['visibilidad']}"} if fila.get("visibilidad_al_menos") else fila
+
+
 def linea(celdas: list[Any]) -> bytes:
     salida = io.StringIO()
     csv.writer(salida, lineterminator="\r\n").writerow([neutralizar(c) for c in celdas])
@@ -129,14 +143,18 @@ def linea(celdas: list[Any]) -> bytes:
 
 
 def neutralizar(celda: Any) -> Any:
-    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers."""
+    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers. True is true."""
+    if isinstance(celda, bool):
+        return str(celda).lower()
     return f"'{celda}" if isinstance(celda, str) and celda.startswith(PELIGROSOS) else celda
 
 
-def _legible(campo: str, valor: Any) -> str:
+def _legible(campo: str, valor: Any, *, al_menos: bool) -> str:
+    """al_menos: the number is the least that it can be."""
     if valor is None:
         return "sin dato"
-    return f"{valor} {UNIDADES.get('temperatura' if campo.startswith('temperatura') else campo, '')}".strip()
+    unidad = UNIDADES.get("temperatura" if campo.startswith("temperatura") else campo, "")
+    return f"{'≥ ' * al_menos}{valor} {unidad}".strip()
 
 
 def _renglon(columnas: list[str], celdas: list[Any]) -> bytes:

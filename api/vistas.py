@@ -8,6 +8,7 @@ from flask import url_for
 
 from shared.clima import UNIDADES, iso_utc
 from shared.modelos import Consulta, DatosClima
+from shared.redondeo import mitad_arriba
 
 VERBOS = ("descargar", "eventos", "cancelar", "reintentar")
 
@@ -50,4 +51,4 @@ def datos_clima(datos: DatosClima) -> dict[str, Any]:
 
 
 def _entero(valor: float | None) -> int | None:
-    return None if valor is None else round(valor)
+    return None if valor is None else int(mitad_arriba(valor))

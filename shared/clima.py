@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.redondeo import sin_ruido
+
 
 class TipoConsulta(StrEnum):
     TIEMPO_REAL = "tiempo_real"
@@ -153,10 +155,14 @@ class Medicion:
 
     temperatura: °C at 2 m (a day's mean). presion_atmosferica: hPa at mean sea level.
     humedad_relativa: %. velocidad_viento: km/h at 10 m. direccion_viento: degrees true, where it comes
-    from, 0–360. precipitacion: mm in the hour or the day. visibilidad: m. indice_uv: index.
-    calidad_aire: US AQI. codigo_clima: the provider's own code. observado_en: aware, UTC.
+    from, 0–360. precipitacion: mm in the hour or the day; of now, in the last hour. visibilidad: m; with
+    visibilidad_tope it is the most that this provider ever says, so at least that. indice_uv: index.
+    calidad_aire: US AQI. descripcion_clima: in the words of worker/proveedores/cielo.py, where all providers
+    mean the same. codigo_clima: the provider's own code. observado_en: aware, UTC.
     fecha: the local day, in series only. extras: what has no field of ours, by name.
     imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then.
+    incomparables: field → why what it said is not what the field means (another window, a day's strongest); the
+    field is None then, and the value is in extras.
     """
 
     temperatura: float | None = None
@@ -176,6 +182,8 @@ class Medicion:
     fecha: date | None = None
     extras: dict[str, Any] = field(default_factory=dict)
     imposibles: dict[str, str] = field(default_factory=dict)
+    visibilidad_tope: bool = False
+    incomparables: dict[str, str] = field(default_factory=dict)
 
     def valores(self) -> dict[str, float | str | None]:
         """The measured fields by name; the keys are always the same."""
@@ -199,7 +207,7 @@ def campos_de(parametros: list[Parametro]) -> list[str]:
 
 class EstadoFuente(StrEnum):
     USADA = "usada"
-    DESCARTADA = "descartada"  # answered, but too far from the others
+    DESCARTADA = "descartada"  # answered, but nothing of it was taken: too far from the others, or only «at least»
     FALLIDA = "fallida"
     OMITIDA = "omitida"  # could not help: no key, outside its area, quota spent
 
@@ -210,6 +218,8 @@ class Fuente:
 
     motivo: a Spanish sentence; required unless usada. edad_s: how old the observation was when it was combined.
     altura_m: the height its values stand for. descartes: field → why its value was left out.
+    al_menos: the fields of valores that say «at least», not «exactly». cobertura: of a historico, field → the share of
+    the period's rows in which it told it, 0–1; its values are of those rows only.
     """
 
     proveedor: str
@@ -228,6 +238,8 @@ class Fuente:
     laboratorio: bool = False
     descartes: dict[str, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
+    al_menos: list[str] = field(default_factory=list)
+    cobertura: dict[str, float] = field(default_factory=dict)
 
 
 def iso_utc(instante: datetime | None) -> str | None:
@@ -236,12 +248,13 @@ def iso_utc(instante: datetime | None) -> str | None:
 
 
 def fuente_json(fuente: Fuente) -> dict[str, Any]:
-    """As the contract shows a source; fields that say nothing are left out."""
-    cuerpo = asdict(fuente)
+    """As the contract shows a source, without float noise; fields that say nothing are left out."""
+    cuerpo: dict[str, Any] = sin_ruido(asdict(fuente))
     for instante in ("observado_en", "consultado_en"):
         cuerpo[instante] = iso_utc(getattr(fuente, instante))
-    opcionales = ("motivo", "edad_s", "altura_m", "estacion", "distancia_km", "laboratorio", "descartes", "extras")
-    return {c: v for c, v in cuerpo.items() if c not in opcionales or not (v is None or v is False or v == {})}
+    opcionales = {"motivo", "edad_s", "altura_m", "estacion", "distancia_km", "laboratorio", "descartes", "extras"}
+    opcionales |= {"al_menos", "cobertura"}
+    return {c: v for c, v in cuerpo.items() if c not in opcionales or not (v is None or v is False or v in ({}, []))}
 
 
 def fuente_de_json(cuerpo: dict[str, Any]) -> Fuente:

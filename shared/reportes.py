@@ -15,6 +15,7 @@ from shared.clima import TipoConsulta
 from shared.conteo import PROMEDIOS, TODOS, Tramo, contar
 from shared.db import ahora
 from shared.modelos import ApiKey, Consulta, Estado, LogActividad
+from shared.redondeo import mitad_arriba
 
 CIUDADES = 10
 DIAS_SIN_DESDE = 30
@@ -55,7 +56,7 @@ def _resumidas(cifras: Cifras) -> dict[str, Any]:
         ],
         "tiempo_respuesta_ms": {"p50": percentil(cifras["ms"], 0.5), "p95": percentil(cifras["ms"], 0.95)},
         "promedios": {
-            p: round(cifras["suma"][p] / cifras["n"][p], 2) if cifras["n"].get(p) else None for p in PROMEDIOS
+            p: mitad_arriba(cifras["suma"][p] / cifras["n"][p], 2) if cifras["n"].get(p) else None for p in PROMEDIOS
         },
     }
 

@@ -26,6 +26,11 @@ from deploy.laboratorio.fallas import TIPOS, FallaMalaError, leer_texto
 from deploy.laboratorio.formulas import aqi_de_pm25
 from deploy.laboratorio.ideam import CONJUNTOS
 from deploy.laboratorio.servidor import PuertoOcupadoError, crear_servidor
+from shared.clima import Lugar
+from shared.settings import Settings
+from tests.proveedores.servidor import http
+from worker.proveedores.cliente import Peticion
+from worker.proveedores.openmeteo import OpenMeteo
 
 AHORA = datetime(2026, 3, 10, 17, 7, tzinfo=UTC)
 MEDELLIN = {"latitude": 6.245, "longitude": -75.5715}
@@ -158,6 +163,74 @@ def test_openmeteo_convierte_el_viento(cliente: FlaskClient, unidad: str, texto:
     otro = viento(wind_speed_unit=unidad)
     assert otro["current_units"]["wind_speed_10m"] == texto
     assert otro["current"]["wind_speed_10m"] * factor == pytest.approx(viento()["current"]["wind_speed_10m"], abs=0.2)
+
+
+def test_openmeteo_los_cuatro_cuartos_suman_la_hora_que_acaba_en_current(cliente: FlaskClient) -> None:
+    lugar = {"latitude": "5.69", "longitude": "-76.66", "timezone": "auto"}
+    cuerpo = pedir(
+        cliente, "/openmeteo/v1/forecast", **lugar, current="precipitation", minutely_15="precipitation,weather_code",
+        past_minutely_15="3", forecast_minutely_15="1",
+    )  # fmt: skip
+    tabla = cuerpo["minutely_15"]
+    assert cuerpo["minutely_15_units"]["precipitation"] == "mm"
+    assert tabla["time"] == ["2026-03-10T11:15", "2026-03-10T11:30", "2026-03-10T11:45", "2026-03-10T12:00"]
+    assert tabla["time"][-1] == cuerpo["current"]["time"]
+    assert tabla["precipitation"][-1] == cuerpo["current"]["precipitation"]
+
+
+@pytest.mark.parametrize(
+    ("zona", "primero", "ultimo"),
+    [
+        ("GMT", "2026-03-10T16:15", "2026-03-10T17:00"),
+        ("Asia/Kolkata", "2026-03-10T21:15", "2026-03-10T22:00"),  # +05:30, so half an hour early
+        ("Pacific/Marquesas", "2026-03-10T07:15", "2026-03-10T08:00"),  # -09:30, half an hour late
+    ],
+)
+def test_openmeteo_cuenta_los_cuartos_en_horas_enteras(
+    cliente: FlaskClient, zona: str, primero: str, ultimo: str
+) -> None:
+    cuartos = {"minutely_15": "precipitation", "past_minutely_15": "3", "forecast_minutely_15": "1"}
+    horas = pedir(cliente, "/openmeteo/v1/forecast", **MEDELLIN, **cuartos, timezone=zona)["minutely_15"]["time"]
+    assert (horas[0], horas[-1]) == (primero, ultimo)
+
+
+@pytest.mark.parametrize("zona", ["America/Bogota", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Marquesas"])
+def test_el_cliente_de_openmeteo_suma_la_hora_en_cualquier_zona(base: str, zona: str) -> None:
+    ajustes = Settings(openmeteo_url=f"{base}/openmeteo")
+    lugar = Lugar(6.245, -75.5715, zona_horaria=zona)
+    peticion = Peticion(http(), lugar, frozenset({"precipitacion"}))
+    m = OpenMeteo(ajustes).tiempo_real(peticion).mediciones[0]
+    assert (m.precipitacion is None, m.incomparables) == (False, {})
+
+
+@pytest.mark.parametrize(
+    ("mas", "cuantos"),
+    [({}, 288), ({"forecast_days": "1"}, 96), ({"past_days": "1", "forecast_days": "1"}, 192),
+     ({"past_minutely_15": "4"}, 292), ({"start_date": "2026-03-10", "end_date": "2026-03-11"}, 192)],
+)  # fmt: skip
+def test_openmeteo_sin_decir_cuantos_cuartos_da_los_de_tres_dias(
+    cliente: FlaskClient, mas: dict[str, str], cuantos: int
+) -> None:
+    tabla = pedir(cliente, "/openmeteo/v1/forecast", **MEDELLIN, minutely_15="temperature_2m", **mas)["minutely_15"]
+    assert len(tabla["time"]) == len(tabla["temperature_2m"]) == cuantos
+
+
+@pytest.mark.parametrize(
+    ("mas", "razon"),
+    [
+        ({"minutely_15": "lluvia"}, "Cannot initialize SurfaceVariable from invalid String value lluvia"),
+        ({"minutely_15": "rain", "past_minutely_15": "-1"}, "Past days is invalid. Allowed range 0 to 8832. Given -1."),
+        ({"minutely_15": "rain", "past_minutely_15": "cuatro"}, "Cannot convert 'cuatro' to Int."),
+        (
+            {"minutely_15": "rain", "past_minutely_15": "4", "start_date": "2026-03-10", "end_date": "2026-03-10"},
+            "Parameter 'past_minutely_15' is mutually exclusive with 'start_date' and 'end_date'",
+        ),
+    ],
+)
+def test_openmeteo_rechaza_cuartos_imposibles(cliente: FlaskClient, mas: dict[str, str], razon: str) -> None:
+    respuesta = cliente.get("/openmeteo/v1/forecast", query_string={**MEDELLIN, **mas})
+    assert respuesta.status_code == 400
+    assert razon in respuesta.get_json()["reason"]
 
 
 def test_openmeteo_auto_da_la_zona_y_las_horas_locales(cliente: FlaskClient) -> None:

@@ -2,21 +2,27 @@
 
 Rejection: with three or more sources, a value is left out when it stands both further from the median than
 TOLERANCIA and more than Z_MAXIMA robust deviations away (0.6745·|x − median| / MAD; Iglewicz and Hoaglin,
-"How to Detect and Handle Outliers", 1993). Wind direction is the mean of vectors weighted by speed.
+"How to Detect and Handle Outliers", 1993). Wind direction is the mean of vectors weighted by speed; whose speed was
+left out has no say in it. A visibility that only says «at least» gives way to one that sees farther, and makes the
+result say «at least» where it stays (al_menos in dispersion).
+
+The three temperatures are combined each from its own sources, which need not be the same: where a minimum then stands
+above the mean or the maximum, or a maximum below, it is widened to it, and dispersion says from where (ampliada_desde).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import atan2, cos, degrees, hypot, log, radians, sin, sqrt
 from statistics import fmean, median
 from typing import Any
 
-from shared.clima import CAMPOS_NUMERICOS, Medicion, Proveedor
+from shared.clima import Medicion, Proveedor
+from shared.redondeo import mitad_arriba, redondear
 
 Valores = dict[str, float | str | None]
+Reunido = tuple[float | None, dict[str, Any] | None, dict[str, str]]  # value, dispersion, {provider: why left out}
 
 Z_MAXIMA = 3.5
 # how far two sources may stand apart before it matters, by field
@@ -33,7 +39,8 @@ TOLERANCIA = {
     "indice_uv": 2.0,
     "calidad_aire": 30.0,
 }
-ENTEROS = ("humedad_relativa", "direccion_viento", "visibilidad", "calidad_aire")
+SIN_VELOCIDAD = "su velocidad se descartó"
+SOLO_AL_MENOS = "dice «al menos», y otra fuente ve más lejos"
 TEMPERATURAS = ("temperatura", "temperatura_min", "temperatura_max")
 GRADIENTE_C_POR_M = 0.0065  # ICAO standard atmosphere, below 11 km
 DESNIVEL_MINIMO_M = 50.0
@@ -54,16 +61,25 @@ def combinar(
     for campo in campos:
         if campo == "descripcion_clima":
             valores[campo] = _descripcion(mediciones)
-        elif campo == "direccion_viento":
-            valores[campo], dispersion[campo] = _direccion(mediciones)
-        else:
-            dados = {p: v for p, m in sorted(mediciones.items()) if (v := getattr(m, campo)) is not None}
-            quedan, fuera = rechazar(campo, dados)
-            for proveedor, motivo in fuera.items():
-                descartes.setdefault(proveedor, {})[campo] = motivo
-            valores[campo] = redondear(campo, fmean(quedan.values())) if quedan else None
-            dispersion[campo] = _dispersion(campo, list(quedan.values()))
+            continue
+        reunir = _direccion if campo == "direccion_viento" else _visibilidad if campo == "visibilidad" else _numero
+        valores[campo], dispersion[campo], fuera = reunir(campo, mediciones)
+        for proveedor, motivo in fuera.items():
+            descartes.setdefault(proveedor, {})[campo] = motivo
+    for campo, antes in en_orden(valores).items():
+        dispersion[campo]["ampliada_desde"] = antes
     return valores, {c: d for c, d in dispersion.items() if d}, descartes
+
+
+def en_orden(valores: Valores) -> dict[str, float]:
+    """Widen the extremes, in place, until minimum ≤ mean ≤ maximum; what those that moved were before."""
+    conocidas = [v for c in TEMPERATURAS if isinstance(v := valores.get(c), int | float)]
+    movidas: dict[str, float] = {}
+    for campo, extremo in (("temperatura_min", min), ("temperatura_max", max)):
+        valor = valores.get(campo)
+        if isinstance(valor, int | float) and valor != (hasta := extremo(conocidas)):
+            movidas[campo], valores[campo] = valor, hasta
+    return movidas
 
 
 def rechazar(campo: str, dados: Mapping[str, float]) -> tuple[dict[str, float], dict[str, str]]:
@@ -85,16 +101,15 @@ def media_vectorial(vientos: Iterable[tuple[float | None, float]]) -> tuple[floa
 
     A pair without speed weighs as the mean of the others. None: calm, no pair, or directions that cancel out.
     """
-    pares = list(vientos)
-    conocidas = [v for v, _ in pares if v is not None]
-    suplente = fmean(conocidas) if conocidas else 1.0
-    pesos = [(suplente if v is None else v, radians(d)) for v, d in pares]
-    total = sum(p for p, _ in pesos)
-    este, norte = sum(p * sin(d) for p, d in pesos), sum(p * cos(d) for p, d in pesos)
-    largo = hypot(este, norte)
-    if total <= 0 or largo < 1e-6 * total:
-        return None
-    return degrees(atan2(este, norte)) % 360, min(1.0, largo / total)
+    viento, rumbo = Vector(), Vector()
+    for velocidad, grados in vientos:
+        if velocidad is None:
+            rumbo.sumar(1.0, grados)
+        else:
+            viento.sumar(velocidad, grados)
+    todo = viento.mas(rumbo)
+    direccion = todo.direccion()
+    return None if direccion is None else (direccion, min(1.0, hypot(todo.este, todo.norte) / todo.peso))
 
 
 def a_la_altura(m: Medicion, fuente_m: float | None, lugar_m: float | None) -> Medicion:
@@ -109,27 +124,49 @@ def a_la_altura(m: Medicion, fuente_m: float | None, lugar_m: float | None) -> M
     return replace(m, **campos, extras={**m.extras, "ajuste_por_altura_c": round(ajuste, 2)})
 
 
-def redondear(campo: str, valor: float) -> float:
-    """To the precision the customer's column keeps; a direction never becomes 360."""
-    redondo = round(valor) if campo in ENTEROS else round(valor, 2)
-    return redondo % 360 if campo == "direccion_viento" else redondo
+def _numero(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
+    quedan, fuera = rechazar(campo, _dados(campo, mediciones))
+    valor = redondear(campo, fmean(quedan.values())) if quedan else None
+    return valor, _dispersion(campo, list(quedan.values())), fuera
 
 
-def _direccion(mediciones: Mapping[str, Medicion]) -> tuple[float | None, dict[str, Any] | None]:
-    pares = [(m.velocidad_viento, m.direccion_viento) for _, m in sorted(mediciones.items())]
-    dados = [(v, d) for v, d in pares if d is not None]
-    media = media_vectorial(dados)
+def _visibilidad(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
+    """Those that say «at least» neither judge the others nor pull them down."""
+    dados = _dados(campo, mediciones)
+    topes = {p: v for p, v in dados.items() if mediciones[p].visibilidad_tope}
+    quedan, fuera = rechazar(campo, {p: v for p, v in dados.items() if p not in topes})
+    mayor = max((*quedan.values(), *topes.values()), default=0.0)
+    fuera |= {p: SOLO_AL_MENOS for p, v in topes.items() if v < mayor}
+    quedan |= {p: v for p, v in topes.items() if v == mayor}
+    dispersion = _dispersion(campo, list(quedan.values()))
+    if dispersion and topes.keys() & quedan.keys():
+        dispersion["al_menos"] = True
+    return redondear(campo, fmean(quedan.values())) if quedan else None, dispersion, fuera
+
+
+def _direccion(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
+    lejos = rechazar("velocidad_viento", _dados("velocidad_viento", mediciones))[1]
+    mudos = {p for p, m in mediciones.items() if p in lejos or "velocidad_viento" in m.imposibles}
+    rumbos = _dados(campo, mediciones)
+    fuera = {p: SIN_VELOCIDAD for p in rumbos if p in mudos}
+    quedan = {p: grados for p, grados in rumbos.items() if p not in mudos}
+    media = media_vectorial((mediciones[p].velocidad_viento, grados) for p, grados in quedan.items())
     if media is None:
-        return None, None
+        return None, None, fuera
     grados, firmeza = media
     desviacion = degrees(sqrt(max(0.0, -2 * log(max(firmeza, 1e-9)))))  # circular standard deviation (Mardia, 1972)
-    return redondear("direccion_viento", grados), {
+    dispersion = {
         "min": None,
         "max": None,
-        "desviacion": round(desviacion, 2),
-        "n": len(dados),
-        "acuerdo": acuerdo(2 * desviacion, "direccion_viento") if len(dados) > 1 else None,
+        "desviacion": mitad_arriba(desviacion, 2),
+        "n": len(quedan),
+        "acuerdo": acuerdo(2 * desviacion, campo) if len(quedan) > 1 else None,
     }
+    return redondear(campo, grados), dispersion, fuera
+
+
+def _dados(campo: str, mediciones: Mapping[str, Medicion]) -> dict[str, float]:
+    return {p: v for p, m in sorted(mediciones.items()) if (v := getattr(m, campo)) is not None}
 
 
 def _dispersion(campo: str, valores: list[float]) -> dict[str, Any] | None:
@@ -139,7 +176,7 @@ def _dispersion(campo: str, valores: list[float]) -> dict[str, Any] | None:
     return {
         "min": redondear(campo, minimo),
         "max": redondear(campo, maximo),
-        "desviacion": round(_desviacion(valores), 2),
+        "desviacion": mitad_arriba(_desviacion(valores), 2),
         "n": len(valores),
         "acuerdo": acuerdo(maximo - minimo, campo) if len(valores) > 1 else None,
     }
@@ -163,58 +200,28 @@ def _descripcion(mediciones: Mapping[str, Medicion]) -> str | None:
     return next((texto for p in orden if (texto := mediciones[p].descripcion_clima)), None)
 
 
-class Resumen:
-    """A period from its days or hours, one at a time: means, extremes, total rain, vector wind, commonest text."""
+@dataclass
+class Vector:
+    """Winds added up. peso: their speeds together; n: how many."""
 
-    def __init__(self) -> None:
-        self.filas = 0
-        self._n: Counter[str] = Counter()
-        self._suma: Counter[str] = Counter()
-        self._minimo: dict[str, float] = {}
-        self._maximo: dict[str, float] = {}
-        self._este = self._norte = 0.0
-        self._textos: Counter[str] = Counter()
+    este: float = 0.0
+    norte: float = 0.0
+    peso: float = 0.0
+    n: int = 0
 
-    def agregar(self, fila: Mapping[str, Any]) -> None:
-        self.filas += 1
-        for campo in CAMPOS_NUMERICOS:
-            valor = fila.get(campo)
-            if valor is not None:
-                self._n[campo] += 1
-                self._suma[campo] += valor
-                self._minimo[campo] = min(valor, self._minimo.get(campo, valor))
-                self._maximo[campo] = max(valor, self._maximo.get(campo, valor))
-        if (grados := fila.get("direccion_viento")) is not None:
-            peso = fila.get("velocidad_viento")
-            self._este += (1.0 if peso is None else peso) * sin(radians(grados))
-            self._norte += (1.0 if peso is None else peso) * cos(radians(grados))
-        if texto := fila.get("descripcion_clima"):
-            self._textos[texto] += 1
+    def sumar(self, velocidad: float, grados: float) -> None:
+        self.este += velocidad * sin(radians(grados))
+        self.norte += velocidad * cos(radians(grados))
+        self.peso += velocidad
+        self.n += 1
 
-    def valores(self, campos: Iterable[str]) -> Valores:
-        return {campo: self._valor(campo) for campo in campos}
+    def mas(self, sin_velocidad: Vector) -> Vector:
+        """With those whose speed is not known, each as the mean of these."""
+        suplente = self.peso / self.n if self.n else 1.0
+        este, norte = (self.este + suplente * sin_velocidad.este, self.norte + suplente * sin_velocidad.norte)
+        return Vector(este, norte, self.peso + suplente * sin_velocidad.peso, self.n + sin_velocidad.n)
 
-    def cobertura(self, campo: str) -> float:
-        """Share of the rows that have this field, 0–1."""
-        con = self._n[campo] if campo in CAMPOS_NUMERICOS else sum(self._textos.values())
-        return round(con / self.filas, 3) if self.filas else 0.0
-
-    def extremos(self, campo: str) -> tuple[float, float] | None:
-        return (self._minimo[campo], self._maximo[campo]) if self._n[campo] else None
-
-    def _valor(self, campo: str) -> float | str | None:
-        if campo == "descripcion_clima":
-            return max(self._textos, key=lambda t: (self._textos[t], t)) if self._textos else None
-        if campo == "direccion_viento":
-            sin_rumbo = hypot(self._este, self._norte) < 1e-9
-            return None if sin_rumbo else redondear(campo, degrees(atan2(self._este, self._norte)) % 360)
-        fuente = "temperatura" if not self._n[campo] and campo.startswith("temperatura_") else campo
-        if not self._n[fuente]:
-            return None
-        if campo == "temperatura_min":
-            return redondear(campo, self._minimo[fuente])
-        if campo == "temperatura_max":
-            return redondear(campo, self._maximo[fuente])
-        if campo == "precipitacion":
-            return redondear(campo, self._suma[campo])
-        return redondear(campo, self._suma[fuente] / self._n[fuente])
+    def direccion(self) -> float | None:
+        """Degrees, where it comes from. None: calm, none, or directions that cancel out."""
+        largo = hypot(self.este, self.norte)
+        return None if self.peso <= 0 or largo < 1e-6 * self.peso else degrees(atan2(self.este, self.norte)) % 360

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 TARDE = "no respondió a tiempo"
 IMPOSIBLE = "todo lo que dijo está fuera de lo posible"
+INCOMPARABLE = "no dio ningún valor que se pueda comparar con los de las demás fuentes"
 INCOMPRENSIBLE = "respondió algo que no se entiende"
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
@@ -143,8 +144,10 @@ class Preguntador:
             return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
         lectura = compartida.lectura
         if all(m.vacia for m in lectura.mediciones) and not self._nada_que_decir(nombre, pregunta, compartida):
-            fuera = {campo: motivo for m in lectura.mediciones for campo, motivo in m.imposibles.items()}
-            fuente = self._fuente(nombre, EstadoFuente.FALLIDA, IMPOSIBLE if fuera else VACIA, _ms(empezo), compartida)
+            fuera = {c: motivo for m in lectura.mediciones for c, motivo in (m.imposibles | m.incomparables).items()}
+            imposible = any(m.imposibles for m in lectura.mediciones)
+            motivo = IMPOSIBLE if imposible else INCOMPARABLE if fuera else VACIA
+            fuente = self._fuente(nombre, EstadoFuente.FALLIDA, motivo, _ms(empezo), compartida)
             return Contestacion(replace(fuente, descartes=fuera))
         return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, _ms(empezo), compartida), lectura)
 

@@ -187,7 +187,15 @@ def _desde_que_llego_s(encargo: Encargo) -> float:
 def de_fuente(fuente: Fuente) -> Contestacion:
     """A source of a stored answer, as if it had just answered."""
     valores: dict[str, Any] = fuente.valores
-    medicion = Medicion(**valores, observado_en=fuente.observado_en, extras=fuente.extras)
+    tope = "visibilidad" in fuente.al_menos
+    sin_valor = {campo: motivo for campo, motivo in fuente.descartes.items() if valores.get(campo) is None}
+    medicion = Medicion(
+        **valores,
+        observado_en=fuente.observado_en,
+        extras=fuente.extras,
+        imposibles=sin_valor,
+        visibilidad_tope=tope,
+    )
     return Contestacion(replace(fuente, estado=EstadoFuente.USADA, motivo=None), Lectura([medicion]))
 
 
@@ -229,7 +237,8 @@ def _con_valores(
         return c.fuente
     medicion = c.lectura.mediciones[0]
     lejos = descartes.get(c.fuente.proveedor, {})
-    fuera = {**{campo: motivo for campo, motivo in medicion.imposibles.items() if campo in campos}, **lejos}
+    sin_valor = {**medicion.imposibles, **medicion.incomparables}
+    fuera = {**{campo: motivo for campo, motivo in sin_valor.items() if campo in campos}, **lejos}
     valores = medicion.valores()
     dados = [campo for campo in campos if valores[campo] is not None]
     todo_fuera = bool(lejos) and all(campo in lejos for campo in dados)
@@ -242,6 +251,7 @@ def _con_valores(
         edad_s=_edad_s(medicion.observado_en),
         descartes=fuera,
         extras=mediciones[c.fuente.proveedor].extras,
+        al_menos=["visibilidad"] if medicion.visibilidad_tope and valores["visibilidad"] is not None else [],
     )
 
 

@@ -174,8 +174,36 @@ class FuenteSalida(Schema):
     latencia_ms = fields.Integer(allow_none=True)
     atribucion = fields.String(allow_none=True)
     laboratorio = fields.Boolean(metadata={"description": "Presente y true si los datos son simulados."})
-    descartes = fields.Dict()
-    extras = fields.Dict()
+    descartes = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={
+            "description": "Campo → por qué no se tomó su valor (en un histórico, de cuántas fechas).",
+            "example": {"precipitacion": "solo da la lluvia de las últimas 3 horas, no la de la última"},
+        },
+    )
+    extras = fields.Dict(
+        metadata={
+            "description": "Lo que dijo y no tiene campo; `cielo_propio`: el cielo con su código y sus palabras.",
+            "example": {"cielo_propio": {"codigo": 801, "texto": "algo de nubes"}},
+        }
+    )
+    al_menos = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Campos de `valores` que dicen «al menos», porque el proveedor no cuenta más allá.",
+            "example": ["visibilidad"],
+        },
+    )
+    cobertura = fields.Dict(
+        keys=fields.String(),
+        values=fields.Float(),
+        metadata={
+            "description": "De un histórico: campo → parte de sus fechas (0–1) en que lo dijo. Sus `valores` son "
+            "solo de esas, así que no se comparan con los de quien tiene otras.",
+            "example": {"temperatura": 1.0, "precipitacion": 0.1},
+        },
+    )
 
 
 class Extremos(Schema):
@@ -202,7 +230,15 @@ class DatosClimaSalida(Schema):
     calidad_aire = fields.Integer(required=True, allow_none=True)
     descripcion_clima = fields.String(required=True, allow_none=True)
     unidades = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    dispersion = fields.Dict(required=True)
+    dispersion = fields.Dict(
+        required=True,
+        metadata={
+            "description": "Por campo: `min`, `max`, `desviacion`, `n` fuentes y `acuerdo`. De un histórico, además: "
+            "`cobertura`, parte de las fechas con dato; `en_comun`, parte en que lo dicen dos fuentes o más, que son "
+            "las que se comparan; `ampliadas`, fechas cuyo extremo se amplió (de una sola, `ampliada_desde`) para que "
+            "mínima ≤ media ≤ máxima. `al_menos`: el número es lo menos que puede ser («≥»)."
+        },
+    )
     fuentes_utilizadas = fields.List(fields.String(), required=True)
     fuentes = fields.List(fields.Nested(FuenteSalida), required=True)
     laboratorio = fields.Boolean(required=True, metadata={"description": "true si alguna fuente es simulada."})

@@ -55,7 +55,7 @@ EJEMPLOS: dict[str, Any] = {
     "reintentar": "/api/consultas/12/reintentar",
     # weather
     "calidad_aire": 42,
-    "descripcion_clima": "parcialmente nublado",
+    "descripcion_clima": "Parcialmente nublado",
     "direccion": 120,
     "humedad_relativa": 68,
     "indice_uv": 5.1,

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cliente.respuestas import Consulta, Datos
+from deploy.cliente.respuestas import Consulta, Datos, Fuente
 
 ANCHO = 160  # of what no terminal reads
 CAMPOS = {
@@ -87,14 +87,24 @@ def _tabla(d: Datos) -> Table:
     for titulo in ("", "combinado", "acuerdo", *(f.proveedor for f in fuentes)):
         tabla.add_column(titulo, justify="right" if titulo else "left", no_wrap=True)
     for titulo, campo in CAMPOS.items():
-        partes = (_cifra(f.valores.get(campo)) for f in fuentes)
-        tabla.add_row(titulo, _cifra(getattr(d, campo)), d.acuerdo.get(campo, "—"), *partes)
+        partes = (_de_fuente(f, campo) for f in fuentes)
+        combinado = _cifra(getattr(d, campo), al_menos=campo in d.al_menos)
+        tabla.add_row(titulo, combinado, d.acuerdo.get(campo, "—"), *partes)
     return tabla
 
 
-def _cifra(valor: Any) -> str:
+def _de_fuente(f: Fuente, campo: str) -> str:
+    """Its value, and of a historico in which share of the days it told it, if not in all."""
+    cifra = _cifra(f.valores.get(campo), al_menos=campo in f.al_menos)
+    parte = f.cobertura.get(campo, 1.0)
+    return f"{cifra} ({parte:.0%})" if parte < 1 and cifra != "—" else cifra
+
+
+def _cifra(valor: Any, *, al_menos: bool = False) -> str:
     if not isinstance(valor, int | float):
         return "—"
+    if al_menos:
+        return f"≥ {_cifra(valor)}"
     return f"{round(valor, 1):g}" if abs(valor) < 10_000 else f"{valor:.0f}"
 
 

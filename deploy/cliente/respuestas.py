@@ -21,7 +21,10 @@ class Sesion:
 
 @dataclass(frozen=True)
 class Fuente:
-    """One provider's part. estado: usada, descartada, fallida u omitida; motivo says why, unless usada."""
+    """One provider's part. estado: usada, descartada, fallida u omitida; motivo says why, unless usada.
+
+    al_menos: fields whose value says «at least». cobertura: of a historico, field → share of its days, 0–1.
+    """
 
     proveedor: str
     estado: str
@@ -29,14 +32,16 @@ class Fuente:
     atribucion: str | None
     valores: dict[str, Any]
     json: dict[str, Any] = field(repr=False, compare=False)
+    al_menos: tuple[str, ...] = ()
+    cobertura: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Datos:
     """The combined answer; None: not asked for, or reported by nobody. Units as in shared/clima.py: Medicion.
 
-    acuerdo: field → alta, media or baja. laboratorio: some of it is simulated. A historico has its means here and its
-    days in `Cliente.serie`.
+    acuerdo: field → alta, media or baja. al_menos: fields whose value says «at least». laboratorio: some of it is
+    simulated. A historico has its means here and its days in `Cliente.serie`.
     """
 
     temperatura: float | None
@@ -54,6 +59,7 @@ class Datos:
     acuerdo: dict[str, str]
     fuentes: tuple[Fuente, ...]
     laboratorio: bool
+    al_menos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,12 +138,14 @@ def _datos(d: dict[str, Any]) -> Datos:
         acuerdo={campo: medida["acuerdo"] for campo, medida in d["dispersion"].items() if medida.get("acuerdo")},
         fuentes=tuple(_fuente(f) for f in d["fuentes"]),
         laboratorio=d["laboratorio"],
+        al_menos=tuple(campo for campo, medida in d["dispersion"].items() if medida.get("al_menos")),
         **{campo: d[campo] for campo in iguales},
     )
 
 
 def _fuente(f: dict[str, Any]) -> Fuente:
-    return Fuente(f["proveedor"], f["estado"], f.get("motivo"), f.get("atribucion"), f["valores"], f)
+    quien = (f["proveedor"], f["estado"], f.get("motivo"), f.get("atribucion"))
+    return Fuente(*quien, f["valores"], f, tuple(f.get("al_menos", ())), f.get("cobertura", {}))
 
 
 def _dia(texto: str | None) -> date | None:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from deploy.laboratorio import lugares
 from deploy.laboratorio.clima import Serie
 from deploy.laboratorio.errores import como_json, error
-from deploy.laboratorio.openmeteo_pedido import PASADO_DIAS, MaloError, Pedido, Producto, coordenadas, leer
+from deploy.laboratorio.openmeteo_pedido import CUARTO_S, PASADO_DIAS, MaloError, Pedido, Producto, coordenadas, leer
 from deploy.laboratorio.openmeteo_variables import (
     AIRE,
     CLIMA,
@@ -31,7 +31,7 @@ AIRE_DESDE = date(2013, 1, 1)
 ATRASO_ERA5_DIAS = 5
 
 
-PRONOSTICO = Producto(CLIMA, DIARIAS, date.min, 16, 7, 900)
+PRONOSTICO = Producto(CLIMA, DIARIAS, date.min, 16, 7, 900, con_cuartos=True)
 ARCHIVO = Producto(
     CLIMA_ARCHIVO, DIARIAS_ARCHIVO, ARCHIVO_DESDE, 1, 0, 3600, con_actual=False, atraso_dias=ATRASO_ERA5_DIAS
 )
@@ -116,6 +116,8 @@ def _cuerpo(producto: Producto, pedido: Pedido) -> dict[str, Any]:
     }
     if pedido.actual:
         cuerpo |= _actual(producto, pedido, momento)
+    if pedido.cuartos:
+        cuerpo |= _cuartos(producto, pedido)
     if pedido.horario or pedido.diario:
         cuerpo |= _tablas(producto, pedido, momento)
     return cuerpo
@@ -134,6 +136,19 @@ def _actual(producto: Producto, pedido: Pedido, momento: datetime) -> dict[str, 
         valores[nombre] = columna(serie, nombre, producto.horarias, "current", pedido.unidades, paso / 3600)[0]
         unidades[nombre] = unidad(nombre, pedido.unidades)
     return {"current_units": unidades, "current": valores}
+
+
+def _cuartos(producto: Producto, pedido: Pedido) -> dict[str, Any]:
+    """Of every quarter of an hour; sums (rain, snow) are of the 15 minutes before."""
+    serie = Serie(pedido.latitud, pedido.longitud, [s / 3600 for s in pedido.en_cuartos], "openmeteo")
+    locales = (datetime.fromtimestamp(s + pedido.desfase_s, UTC) for s in pedido.en_cuartos)
+    horas: list[Any] = list(pedido.en_cuartos) if pedido.unix else [f"{h:%Y-%m-%dT%H:%M}" for h in locales]
+    tabla: dict[str, Any] = {"time": horas}
+    unidades = {"time": _formato(pedido)}
+    for nombre in pedido.cuartos:
+        tabla[nombre] = columna(serie, nombre, producto.horarias, "minutely_15", pedido.unidades, CUARTO_S / 3600)
+        unidades[nombre] = unidad(nombre, pedido.unidades)
+    return {"minutely_15_units": unidades, "minutely_15": tabla}
 
 
 def _tablas(producto: Producto, pedido: Pedido, momento: datetime) -> dict[str, Any]:

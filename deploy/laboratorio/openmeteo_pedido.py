@@ -10,6 +10,8 @@ from deploy.laboratorio.openmeteo_variables import Unidades
 from deploy.laboratorio.pedido import ahora, lista, numero, parametro
 
 PASADO_DIAS = 92
+CUARTO_S = 900
+CUARTOS_POR_DEFECTO_DIAS = 3
 
 
 class MaloError(ValueError):
@@ -19,6 +21,7 @@ class MaloError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Producto:
     """One endpoint. horarias, diarias: the variables it has by hours (and now) and by days; it refuses all others.
+    con_cuartos: whether it knows minutely_15; the others pass over it in silence.
 
     atraso_dias: the newest days that are null.
     """
@@ -30,12 +33,16 @@ class Producto:
     dias_por_defecto: int
     intervalo_s: int
     con_actual: bool = True
+    con_cuartos: bool = False
     atraso_dias: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pedido:
-    """inicio and fin: local days, both included. desfase_s: of the moment of the request, for all days."""
+    """inicio and fin: local days, both included. desfase_s: of the moment of the request, for all days.
+
+    cuartos: the variables of minutely_15. en_cuartos: the instants they are given at, unix seconds.
+    """
 
     latitud: float
     longitud: float
@@ -48,6 +55,8 @@ class Pedido:
     horario: tuple[str, ...]
     diario: tuple[str, ...]
     unix: bool
+    cuartos: tuple[str, ...] = ()
+    en_cuartos: range = range(0)
 
 
 def coordenadas() -> list[tuple[float, float]]:
@@ -89,7 +98,48 @@ def leer(producto: Producto, i: int, latitud: float, longitud: float) -> Pedido:
     return Pedido(
         latitud, longitud, zona, desfase_s, inicio, fin, Unidades.de(parametro),
         tuple(actual), tuple(lista("hourly")), tuple(lista("daily")), parametro("timeformat") == "unixtime",
+        tuple(lista("minutely_15")) if producto.con_cuartos else (),
+        _cuartos(producto, int(momento.timestamp()), desfase_s, inicio, fin),
     )  # fmt: skip
+
+
+def _cuartos(producto: Producto, ahora_s: int, desfase_s: int, inicio: date, fin: date) -> range:
+    """By their own two parameters from the current quarter on, or the days asked for, or three.
+
+    As the server does, the current quarter is found with the offset in whole hours and shown with the true one
+    (ForecastapiQuery.swift: getTimerange2), so that where clocks stand at half hours all are half an hour off.
+    """
+    if not producto.con_cuartos:
+        return range(0)
+    presentes = set(request.args)
+    propios = {"past_minutely_15", "forecast_minutely_15"} & presentes
+    if "start_date" in presentes or "end_date" in presentes:
+        if mal := next((n for n in sorted(propios) if parametro(n) != "0"), None):
+            raise MaloError(f"Parameter '{mal}' is mutually exclusive with 'start_date' and 'end_date'")
+        return _dias_en_cuartos(inicio, (fin - inicio).days + 1, desfase_s)
+    if not propios:
+        pasado = _entero("past_days", 0, PASADO_DIAS, 0)
+        adelante = _entero("forecast_days", 0, producto.dias_adelante, CUARTOS_POR_DEFECTO_DIAS)
+        return _dias_en_cuartos(inicio, pasado + adelante, desfase_s)
+    pasado = _pasos("past_minutely_15", "Past", PASADO_DIAS, 0)
+    adelante = _pasos("forecast_minutely_15", "Forecast", producto.dias_adelante, CUARTOS_POR_DEFECTO_DIAS * 96)
+    en_horas_s = int(desfase_s / 3600) * 3600  # towards zero, as Swift divides
+    ahora_s = (ahora_s + en_horas_s) // CUARTO_S * CUARTO_S - desfase_s
+    return range(ahora_s - pasado * CUARTO_S, ahora_s + adelante * CUARTO_S, CUARTO_S)
+
+
+def _dias_en_cuartos(inicio: date, dias: int, desfase_s: int) -> range:
+    desde_s = (inicio - date(1970, 1, 1)).days * 86400 - desfase_s
+    return range(desde_s, desde_s + dias * 86400, CUARTO_S)
+
+
+def _pasos(nombre: str, cuando: str, dias: int, por_defecto: int) -> int:
+    valor, maximo = numero(parametro(nombre, str(por_defecto))), dias * 96
+    if valor is None or valor != int(valor):
+        raise MaloError(f"Data corrupted at path '{nombre}'. Cannot convert '{parametro(nombre)}' to Int.")
+    if not 0 <= valor <= maximo:
+        raise MaloError(f"{cuando} days is invalid. Allowed range 0 to {maximo}. Given {int(valor)}.")
+    return int(valor)
 
 
 def _rango(producto: Producto, hoy: date) -> tuple[date, date]:

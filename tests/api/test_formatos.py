@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def test_el_texto_se_lee_y_avisa_del_laboratorio() -> None:
     assert "0.0 °C" in texto
     assert "sin dato" in texto
     assert texto.count("2026-01-0") >= 2
+
+
+def test_lo_que_dice_al_menos_lleva_su_signo_en_texto_y_su_columna_en_csv() -> None:
+    d = documento(["fecha"])
+    d.datos_clima["dispersion"] = {"visibilidad": {"al_menos": True}}
+    d = replace(d, valores={**VALORES, "visibilidad": 10000})
+    filas = [
+        {"fecha": "2026-01-01", **VALORES, "visibilidad": 10000, "visibilidad_al_menos": True, "fuentes": 1},
+        {"fecha": "2026-01-02", **VALORES, "visibilidad": 7000, "visibilidad_al_menos": None, "fuentes": 1},
+    ]
+    texto = b"".join(FORMATOS[Formato.TXT][1](d, [filas])).decode()
+    assert "visibilidad          ≥ 10000 m" in texto
+    assert texto.count("≥ 10000") == 2
+    assert "≥ 7000" not in texto
+    serie = celdas(b"".join(FORMATOS[Formato.CSV][1](d, [filas])).decode())
+    assert [(f["visibilidad"], f["visibilidad_al_menos"]) for f in serie] == [("10000", "true"), ("7000", "")]
+    (una,) = celdas(b"".join(FORMATOS[Formato.CSV][1](replace(d, momento=[]), [])).decode())
+    assert (una["visibilidad"], una["visibilidad_al_menos"]) == ("10000", "true")
 
 
 @pytest.mark.parametrize("formato", list(Formato))

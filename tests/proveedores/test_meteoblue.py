@@ -149,10 +149,15 @@ def test_sin_la_hora_correspondiente_no_se_toma_otra() -> None:
 def test_cada_juego_de_pictocodigos_tiene_su_tabla() -> None:
     assert sorted(PICTOCODIGOS_DIARIOS) == list(range(1, 18))
     assert sorted(PICTOCODIGOS_HORARIOS) == list(range(1, 36))
-    assert leer_actual(actual(pictocode=6, pictocode_detailed=23)).descripcion_clima == "Cubierto con lluvia"
-    assert leer_actual(actual(pictocode_detailed=6)).descripcion_clima == "Despejado con pocas nubes bajas"
+    de_dia = leer_actual(actual(pictocode=6, pictocode_detailed=23))
+    assert de_dia.descripcion_clima == "Lluvia moderada"
+    assert de_dia.extras["cielo_propio"] == {"codigo": 6, "texto": "Cubierto con lluvia"}
+    de_hora = leer_actual(actual(pictocode_detailed=6))
+    assert de_hora.descripcion_clima == "Mayormente despejado"
+    assert de_hora.extras["cielo_propio"] == {"codigo": 6, "texto": "Despejado con pocas nubes bajas"}
     nuevo = leer_actual(actual(pictocode=99))
     assert (nuevo.codigo_clima, nuevo.descripcion_clima) == (99, None)
+    assert nuevo.extras["cielo_propio"] == {"codigo": 99}
 
 
 @pytest.mark.parametrize(

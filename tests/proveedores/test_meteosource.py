@@ -13,6 +13,7 @@ import pytest
 from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion, iso_utc
 from shared.settings import Settings
 from tests.proveedores.servidor import Respuestas, cuerpo, errores, exitos, http, iguales, servir
+from worker.proveedores.cielo import METEOSOURCE, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteosource import Meteosource
@@ -57,7 +58,8 @@ def historia(
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
     assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
     assert medicion.codigo_clima == esperado["codigo_clima"]
-    assert (medicion.descripcion_clima is None) == (esperado["descripcion_clima"] is None)
+    assert medicion.descripcion_clima == cielo(medicion.codigo_clima, METEOSOURCE)
+    assert ("texto" in medicion.extras.get("cielo_propio", {})) == (esperado["descripcion_clima"] is not None)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
 
 
@@ -66,7 +68,7 @@ def test_lee_los_cuerpos_grabados_de_ahora(red: Respuestas, ficha: dict[str, Any
     red.siempre(cuerpo(ficha))
     medicion = ahora(red)
     comparar(medicion, esperado)
-    assert medicion.descripcion_clima == esperado["descripcion_clima"]
+    assert medicion.extras["cielo_propio"]["texto"] == esperado["descripcion_clima"]
 
 
 @pytest.mark.parametrize(("ficha", "esperado"), exitos("meteosource", "tiempo_real"))
@@ -79,7 +81,7 @@ def test_lee_los_dias_grabados(red: Respuestas, ficha: dict[str, Any], esperado:
         return
     for medicion, registro in zip(leer_diario(recibido), registros, strict=True):
         comparar(medicion, registro)
-        assert medicion.descripcion_clima == registro["descripcion_clima"]
+        assert medicion.extras["cielo_propio"]["texto"] == registro["descripcion_clima"]
         assert str(medicion.fecha) == registro["fecha"]
 
 
@@ -173,22 +175,24 @@ def test_el_tipo_de_lluvia_puede_ser_la_palabra_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fila", "codigo", "texto"),
+    ("fila", "codigo", "texto", "suyo"),
     [
-        ({"icon": "sunny", "icon_num": 2, "summary": "Despejado"}, 2, "Despejado"),
-        ({"icon": "sunny", "icon_num": 2}, 2, "Soleado"),
-        ({"icon": 11}, 11, "Lluvia"),
-        ({"icon": 26, "summary": ""}, 26, "Despejado"),
-        ({"icon": 1}, 1, None),
-        ({"icon": 99}, 99, None),
-        ({"icon": None}, None, None),
+        ({"icon": "sunny", "icon_num": 2, "summary": "Radiante"}, 2, "Cielo despejado", "Radiante"),
+        ({"icon": "sunny", "icon_num": 2}, 2, "Cielo despejado", "Soleado"),
+        ({"icon": 11}, 11, "Lluvia moderada", "Lluvia"),
+        ({"icon": 26, "summary": ""}, 26, "Cielo despejado", "Despejado"),
+        ({"icon": 12}, 12, None, "Posible lluvia"),  # a forecast of rain is no weather
+        ({"icon": 1}, 1, None, None),
+        ({"icon": 99}, 99, None, None),
+        ({"icon": None}, None, None, None),
     ],
 )
-def test_el_codigo_da_el_texto_solo_cuando_no_lo_hay(
-    fila: dict[str, Any], codigo: int | None, texto: str | None
+def test_el_cielo_sale_del_codigo_y_sus_palabras_quedan_aparte(
+    fila: dict[str, Any], codigo: int | None, texto: str | None, suyo: str | None
 ) -> None:
     m = leer_actual({"current": fila})
     assert (m.codigo_clima, m.descripcion_clima) == (codigo, texto)
+    assert m.extras.get("cielo_propio", {}).get("texto") == suyo
 
 
 @pytest.mark.parametrize("raro", [[], "hola", 7, None, {}, {"current": None}, {"current": {}, "units": "otras"}])
@@ -284,7 +288,8 @@ def test_el_dia_se_resume_de_sus_horas_locales(red: Respuestas) -> None:
     assert m.velocidad_viento == pytest.approx(7.2)
     assert (m.presion_atmosferica, m.humedad_relativa) == (1012, None)
     assert m.direccion_viento == pytest.approx(90)
-    assert (m.codigo_clima, m.descripcion_clima) == (11, "Lluvia")  # 5 hours of the day; at night, 26 for longer
+    assert m.codigo_clima == 11  # 5 hours of the day; at night, 26 for longer
+    assert (m.descripcion_clima, m.extras["cielo_propio"]["texto"]) == ("Lluvia moderada", "Lluvia")
     assert lectura.altura_m == 2582
 
 

@@ -23,6 +23,11 @@ BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
 TODOS = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima"))
 SIN_AIRE = TODOS - {"calidad_aire"}
 AYER = datetime.now(UTC).date() - timedelta(days=1)
+# 00:00 in Bogotá; the quarter that ends then had 0.3 mm
+CUARTOS: dict[str, Any] = {
+    "utc_offset_seconds": -18000,
+    "current": {"time": "2026-01-01T00:00", "interval": 900, "precipitation": 0.3},
+}
 
 
 @pytest.fixture
@@ -51,7 +56,10 @@ def historia(red: Respuestas, inicio: date, fin: date, resolucion: Resolucion, c
 
 
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
-    assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
+    aparte = medicion.incomparables  # what the record has there is of 15 minutes, or a day's strongest wind
+    assert set(iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS)) == set(aparte)
+    guardadas = {"precipitacion": "precipitacion_15min_mm", "velocidad_viento": "viento_maximo_kmh"}
+    assert {c: medicion.extras[guardadas[c]] for c in aparte} == {c: pytest.approx(esperado[c]) for c in aparte}
     assert medicion.codigo_clima == esperado["codigo_clima"]
     assert (medicion.descripcion_clima is None) == (esperado["descripcion_clima"] is None)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
@@ -121,16 +129,77 @@ def test_pide_lo_que_hace_falta_y_en_nuestras_unidades(red: Respuestas) -> None:
 def test_cree_las_unidades_del_cuerpo_y_no_las_pedidas(red: Respuestas) -> None:
     unidades = {"temperature_2m": "°F", "wind_speed_10m": "m/s", "precipitation": "inch", "visibility": "ft"}
     valores = {"temperature_2m": 50, "wind_speed_10m": 10, "precipitation": 1, "visibility": 1000}
-    red.siempre({"current_units": unidades, "current": {"time": "2026-01-01T00:00", **valores}})
+    hora = {"time": "2026-01-01T00:00", "interval": 3600}
+    red.siempre({"current_units": unidades, "current": {**hora, **valores}})
     m = ahora(red)
     assert (m.temperatura, m.velocidad_viento, m.precipitacion) == pytest.approx((10, 36, 25.4))
     assert m.visibilidad == pytest.approx(304.8)
 
 
 def test_el_cero_es_un_valor_y_lo_que_falta_es_none(red: Respuestas) -> None:
-    red.siempre({"current": {"time": "2026-01-01T00:00", "temperature_2m": 0.0, "precipitation": 0, "uv_index": None}})
+    red.siempre({"current": {**CUARTOS["current"], "temperature_2m": 0.0, "uv_index": None}, **_cuartos([0.0] * 4)})
     m = ahora(red)
     assert (m.temperatura, m.precipitacion, m.indice_uv, m.visibilidad) == (0.0, 0.0, None, None)
+
+
+def test_la_lluvia_de_ahora_es_la_de_los_cuatro_cuartos_de_la_ultima_hora(red: Respuestas) -> None:
+    red.siempre({**CUARTOS, **_cuartos([9.0, 0.1, 0.2, 0.0, 0.4, 9.0], desde=-4)})
+    m = ahora(red)
+    assert m.precipitacion == pytest.approx(0.7)
+    assert (m.incomparables, m.extras) == ({}, {})
+    pedida = red.pedidas[0].params
+    assert pedida["minutely_15"] == "precipitation"
+    assert (pedida["past_minutely_15"], pedida["forecast_minutely_15"]) == ("6", "4")
+
+
+def test_la_lluvia_de_ahora_va_en_las_unidades_de_sus_cuartos(red: Respuestas) -> None:
+    red.siempre({**CUARTOS, **_cuartos([0.0, 0.0, 0.0, 1.0]), "minutely_15_units": {"precipitation": "inch"}})
+    assert ahora(red).precipitacion == pytest.approx(25.4)
+
+
+@pytest.mark.parametrize(
+    "cuartos",
+    [
+        {},
+        {"minutely_15": None},
+        {"minutely_15": {"time": "ayer"}},
+        {"minutely_15": {"time": ["2026-01-01T05:15"], "precipitation": [1.0]}},
+        {"minutely_15": {"time": [None, 7, [], {}], "precipitation": [0, 0, 0, 0]}, "minutely_15_units": [1]},
+    ],
+)
+def test_sin_la_hora_entera_la_lluvia_de_un_cuarto_queda_aparte(red: Respuestas, cuartos: dict[str, Any]) -> None:
+    red.siempre({**CUARTOS, **cuartos})
+    m = ahora(red)
+    assert m.precipitacion is None
+    assert m.incomparables["precipitacion"] == "solo da la lluvia de los últimos 15 minutos, no la de la última hora"
+    assert m.extras == {"precipitacion_15min_mm": 0.3}
+
+
+@pytest.mark.parametrize("roto", [None, -999, "0.1", True, 1e6])
+def test_un_cuarto_roto_no_deja_sumar_la_hora(red: Respuestas, roto: Any) -> None:
+    red.siempre({**CUARTOS, **_cuartos([0.0, 0.1, roto, 0.3])})
+    assert ahora(red).precipitacion is None
+
+
+def test_quien_no_pide_lluvia_no_pide_cuartos(red: Respuestas) -> None:
+    red.siempre({**CUARTOS})
+    ahora(red, frozenset({"temperatura"}))
+    assert "minutely_15" not in red.pedidas[0].params
+
+
+def test_una_visibilidad_de_15_millas_es_el_tope_del_modelo(red: Respuestas) -> None:
+    for metros, tope in ((24140.0, True), (24100.0, False), (35660.0, False), (None, False)):
+        red.siempre({"current": {**CUARTOS["current"], "visibility": metros}})
+        assert ahora(red).visibilidad_tope == tope
+
+
+def test_el_viento_de_un_dia_es_el_medio_y_nunca_el_maximo() -> None:
+    dias = {"time": ["2024-01-01", "2024-01-02"], "wind_speed_10m_max": [30.0, 40.0]}
+    primero, segundo = leer_serie({"daily": {**dias, "wind_speed_10m_mean": [10.0, None]}}, Resolucion.DIARIA)
+    assert (primero.velocidad_viento, primero.extras, primero.incomparables) == (10.0, {}, {})
+    assert (segundo.velocidad_viento, segundo.extras) == (None, {"viento_maximo_kmh": 40.0})
+    assert "máximo" in segundo.incomparables["velocidad_viento"]
+    assert [m.velocidad_viento for m in leer_serie({"daily": dias}, Resolucion.DIARIA)] == [None, None]
 
 
 def test_si_el_aire_falla_solo_se_pierde_el_aire(red: Respuestas) -> None:
@@ -191,6 +260,8 @@ def test_sin_presupuesto_para_el_aire_solo_se_pierde_el_aire(red: Respuestas) ->
     ("params", "costo"),
     [
         ({"current": "a,b"}, 1),
+        ({"current": "a,b,c,d,e,f,g,h,i", "minutely_15": "a"}, 1),
+        ({"current": "a,b,c,d,e,f,g,h,i,j", "minutely_15": "a"}, 2),
         ({"hourly": ",".join("abcdefghijklmno")}, 2),
         ({"daily": "a", "start_date": "2026-01-01", "end_date": "2026-01-14"}, 1),
         ({"daily": "a", "start_date": "2025-01-01", "end_date": "2025-12-31"}, 27),
@@ -242,6 +313,13 @@ def test_la_ciudad_debe_llamarse_exactamente_asi(red: Respuestas) -> None:
     assert hallada is not None
     assert (hallada.latitud, hallada.longitud) == (3, 4)
     assert cliente(red).resolver(http(), "Samara, RU") is None
+
+
+def _cuartos(lluvias: list[Any], desde: int = -3) -> dict[str, Any]:
+    """Quarters of an hour from so many before midnight on."""
+    medianoche = datetime(2026, 1, 1)  # noqa: DTZ001, as local as their own texts
+    horas = [f"{medianoche + timedelta(minutes=15 * (desde + n)):%Y-%m-%dT%H:%M}" for n in range(len(lluvias))]
+    return {"utc_offset_seconds": -18000, "minutely_15": {"time": horas, "precipitation": lluvias}}
 
 
 def _serie(inicio: str, fin: str) -> bytes:

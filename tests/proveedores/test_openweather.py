@@ -13,6 +13,7 @@ import pytest
 from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Periodo, Resolucion, iso_utc
 from shared.settings import Settings
 from tests.proveedores.servidor import Pedida, Respuestas, cuerpo, errores, exitos, http, iguales, servir
+from worker.proveedores.cielo import OPENWEATHER, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openweather import LLAMADAS, OpenWeather
@@ -71,7 +72,8 @@ def por_la_red(red: Respuestas, crudo: bytes) -> Any:
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
     assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
     assert medicion.codigo_clima == esperado["codigo_clima"]
-    assert medicion.descripcion_clima == esperado["descripcion_clima"]
+    assert medicion.extras.get("cielo_propio", {}).get("texto") == esperado["descripcion_clima"]
+    assert medicion.descripcion_clima == cielo(medicion.codigo_clima, OPENWEATHER)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
 
 
@@ -160,7 +162,17 @@ def test_la_lluvia_ausente_no_es_cero(lluvia: dict[str, Any], mm: float | None) 
 
 
 def test_lo_que_cayo_en_tres_horas_no_es_lo_de_una() -> None:
-    assert leer_actual({"main": {}, "rain": {"3h": 3}}, "metric").extras == {"precipitacion_3h_mm": 3}
+    m = leer_actual({"main": {}, "rain": {"3h": 3}}, "metric")
+    assert (m.precipitacion, m.extras) == (None, {"precipitacion_3h_mm": 3})
+    assert "3 horas" in m.incomparables["precipitacion"]
+    de_las_dos = leer_actual({"main": {}, "rain": {"1h": 1, "3h": 3}}, "metric")
+    assert (de_las_dos.precipitacion, de_las_dos.incomparables) == (1, {})
+
+
+@pytest.mark.parametrize(("metros", "tope"), [(9999, False), (10000, True), (16093, True), (0, False), (None, False)])
+def test_diez_kilometros_de_visibilidad_son_al_menos_diez(metros: int | None, tope: bool) -> None:
+    m = leer_actual({"main": {"temp": 1}, "visibility": metros}, "metric")
+    assert (m.visibilidad, m.visibilidad_tope) == (metros, tope)
 
 
 def test_el_cero_es_un_valor_y_lo_que_falta_es_none() -> None:
@@ -183,7 +195,8 @@ def test_sin_condicion_no_hay_texto_ni_codigo(tiempo: object) -> None:
 def test_de_varias_condiciones_vale_la_primera() -> None:
     tiempo = [{"id": 501, "description": "lluvia moderada"}, {"id": 701, "description": "neblina"}]
     m = leer_actual({"main": {"temp": 1}, "weather": tiempo}, "metric")
-    assert (m.codigo_clima, m.descripcion_clima) == (501, "lluvia moderada")
+    assert (m.codigo_clima, m.descripcion_clima) == (501, "Lluvia moderada")
+    assert m.extras["cielo_propio"] == {"codigo": 501, "texto": "lluvia moderada"}
 
 
 def test_el_indice_de_aire_no_es_us_aqi(red: Respuestas) -> None:
@@ -307,7 +320,22 @@ def test_el_resumen_del_dia_en_nuestras_unidades() -> None:
     m = leer_resumen(RESUMEN, "standard", ZONA)  # the body's own units win
     assert (m.temperatura, m.temperatura_min, m.temperatura_max) == (14.5, 10, 21)
     assert (m.humedad_relativa, m.presion_atmosferica, m.precipitacion) == (33, 1015, 2.5)
-    assert (m.velocidad_viento, m.direccion_viento) == (36, 120)
+
+
+def test_el_viento_maximo_del_dia_no_es_el_medio() -> None:
+    m = leer_resumen(RESUMEN, "standard", ZONA)
+    assert (m.velocidad_viento, m.direccion_viento) == (None, None)
+    assert (m.extras["viento_maximo_kmh"], m.extras["viento_maximo_grados"]) == (36, 120)
+    assert "máximo" in m.incomparables["velocidad_viento"]
+    loco = leer_resumen({**RESUMEN, "wind": {"max": {"speed": -999, "direction": 120}}}, "metric", ZONA)
+    assert (loco.incomparables, "viento_maximo_kmh" in loco.extras) == ({}, False)
+
+
+def test_por_dias_el_viento_no_se_le_pregunta(red: Respuestas) -> None:
+    solo_viento = Peticion(http(), BOGOTA, frozenset({"velocidad_viento", "direccion_viento"}), CLAVE)
+    with pytest.raises(Omitida, match="máximo"):
+        cliente(red).historico(solo_viento, Periodo(AYER, AYER, Resolucion.DIARIA))
+    assert red.pedidas == []
 
 
 def test_con_tres_temperaturas_no_hay_media() -> None:

@@ -83,7 +83,9 @@ def medida(hace: timedelta = timedelta(minutes=5), **otros: str) -> dict[str, st
 
 
 def comparar(medicion: Medicion, esperado: dict[str, Any]) -> None:
-    assert iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS) == {}
+    aparte = medicion.incomparables  # rain of 15 minutes
+    assert set(iguales(medicion.valores(), esperado, CAMPOS_NUMERICOS)) == set(aparte)
+    assert {medicion.extras["precipitacion_15min_mm"] for _ in aparte} == {esperado[c] for c in aparte}
     assert (medicion.codigo_clima, medicion.descripcion_clima) == (None, None)
     assert iso_utc(medicion.observado_en) == esperado["observado_en"]
 
@@ -93,7 +95,7 @@ def comparar_registros(registros: list[tuple[str, Medicion]], esperados: list[di
     for (estacion, medicion), esperado in zip(registros, esperados, strict=True):
         comparar(medicion, esperado)
         assert estacion == esperado["estacion"]
-        extras = esperado.get("extras", {})
+        extras = {c: v for c, v in esperado.get("extras", {}).items() if c != "precipitacion_intervalo_s"}
         assert iguales(medicion.extras, extras, tuple(extras)) == {}
 
 
@@ -287,6 +289,23 @@ def test_la_lluvia_de_lejos_no_es_la_de_aqui(feria: Feria) -> None:
     feria.poner(1, 12.0, medida())
     m = feria.ahora().mediciones[0]
     assert (m.temperatura, m.precipitacion) == (21.4, None)
+
+
+@pytest.mark.parametrize(("otra", "extra"), [("p10m", "precipitacion_10min_mm"), ("p24h", "precipitacion_24h_mm")])
+def test_la_lluvia_de_otro_lapso_no_es_la_de_la_hora(feria: Feria, otra: str, extra: str) -> None:
+    feria.poner(1, 0.5, medida(p1h="-999", p10m="-999", p24h="-999") | {otra: "1.5"})
+    m = feria.ahora().mediciones[0]
+    assert (m.precipitacion, m.extras[extra]) == (None, 1.5)
+    assert "última hora" in m.incomparables["precipitacion"]
+    sola = feria.ahora(frozenset({"precipitacion"})).mediciones[0]
+    assert (sola.precipitacion, sola.incomparables) == (None, m.incomparables)
+
+
+def test_la_lluvia_de_la_hora_que_otra_estacion_si_da_vale(feria: Feria) -> None:
+    feria.poner(1, 0.5, medida(p1h="-999", p10m="1.5"))
+    feria.poner(2, 3.0, medida(p1h="2.5"))
+    m = feria.ahora().mediciones[0]
+    assert (m.precipitacion, m.incomparables) == (2.5, {})
 
 
 def test_de_mas_lejos_que_el_radio_no_se_toma_ninguna(feria: Feria) -> None:

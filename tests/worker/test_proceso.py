@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -281,6 +282,77 @@ def test_una_ciudad_que_no_existe_se_dice(con: Hacer) -> None:
     consulta, _ = ahora(con(20), ciudad="Xyzzyx", lugar=None)  # the laboratory reads its gazetteer the first time
     assert "Xyzzyx" in (consulta.mensaje_error or "")
     assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.CIUDAD_DESCONOCIDA)
+
+
+def fuentes_de(datos: DatosClima | None) -> dict[str, dict[str, Any]]:
+    assert datos is not None
+    return {f["proveedor"]: f for f in datos.datos_completos["fuentes"]}
+
+
+def test_una_minima_sobre_su_maxima_pierde_las_dos_y_lo_dice(con: Hacer) -> None:
+    al_reves = {"temperatura": 20.0, "temperatura_min": 25.0, "temperatura_max": 15.0}
+    _, datos = ahora(con(openweather=dice(**al_reves)))
+    suya = fuentes_de(datos)["openweather"]
+    assert datos is not None
+    assert (datos.temperatura_min, datos.temperatura_promedio, datos.temperatura_max) == (20, 20, 20)
+    assert (suya["valores"]["temperatura_min"], suya["valores"]["temperatura_max"]) == (None, None)
+    proceso = con(openweather=Doble(lambda p: [replace(m, **al_reves) for m in dias(p)]))
+    consulta_id = crear(proceso, Periodo(date(2024, 1, 1), date(2024, 1, 2), Resolucion.DIARIA))
+    proceso.procesar(consulta_id)
+    _, datos = fin(proceso, consulta_id)
+    descartes = fuentes_de(datos)["openweather"]["descartes"]
+    assert set(descartes) == {"temperatura_min", "temperatura_max"}
+    assert "2 valores: mínima 25 °C y máxima 15 °C están al revés" in descartes["temperatura_min"]
+    assert [(f["temperatura"], f["temperatura_min"]) for f in filas(proceso, consulta_id)] == [(20, None), (20, None)]
+
+
+def test_los_numeros_de_las_fuentes_no_llevan_ruido(con: Hacer) -> None:
+    ruido = dice(temperatura=0.1 + 0.2, velocidad_viento=10 / 3, extras={"algo": {"hondo": [0.1 + 0.2]}})
+    _, datos = ahora(con(openmeteo=ruido))
+    suya = fuentes_de(datos)["openmeteo"]
+    assert (suya["valores"]["temperatura"], suya["valores"]["velocidad_viento"]) == (0.3, 3.3333)
+    assert suya["extras"] == {"algo": {"hondo": [0.3]}}
+
+
+def test_lo_que_no_se_puede_comparar_queda_aparte_con_su_motivo(con: Hacer) -> None:
+    aparte = {"extras": {"precipitacion_15min_mm": 0.3}, "incomparables": {"precipitacion": "es de 15 minutos"}}
+    proceso = con(openmeteo=dice(temperatura=20.0, **aparte), meteoblue=dice(temperatura=20.0, precipitacion=1.0))
+    _, datos = ahora(proceso)
+    suya = fuentes_de(datos)["openmeteo"]
+    assert datos is not None
+    assert datos.precipitacion == 1
+    assert (suya["estado"], suya["descartes"]) == ("usada", {"precipitacion": "es de 15 minutos"})
+    assert suya["extras"] == {"precipitacion_15min_mm": 0.3}
+    with structlog.testing.capture_logs() as dicho:
+        _, datos = ahora(con(openmeteo=dice(**aparte)), parametros=[Parametro.PRECIPITACION])
+    assert datos is None
+    assert "no dio ningún valor que se pueda comparar" in next(d["motivo"] for d in dicho if "motivo" in d)
+
+
+def test_una_visibilidad_de_tope_lo_sigue_diciendo_al_reintentar(con: Hacer) -> None:
+    caido = [True]
+
+    def a_veces(_: Periodo | None) -> list[Medicion]:
+        if caido[0]:
+            raise ErrorProveedor("respondió 503", reintentable=True)
+        return [Medicion(visibilidad=6000.0)]
+
+    tope = dice(visibilidad=10000.0, visibilidad_tope=True)
+    proceso = con(openweather=tope, openmeteo=Doble(a_veces))
+    consulta_id = crear(proceso, parametros=[Parametro.VISIBILIDAD])
+    proceso.procesar(consulta_id)
+    _, datos = fin(proceso, consulta_id)
+    assert datos is not None
+    assert (datos.visibilidad, datos.datos_completos["dispersion"]["visibilidad"]["al_menos"]) == (10000, True)
+    assert fuentes_de(datos)["openweather"]["al_menos"] == ["visibilidad"]
+    caido[0] = False
+    with proceso.sesiones.transaccion() as s:
+        assert consultas.reintentar(s, consulta_id)
+    proceso.procesar(consulta_id)
+    _, datos = fin(proceso, consulta_id)
+    assert datos is not None
+    assert (datos.visibilidad, datos.datos_completos["dispersion"]["visibilidad"]["al_menos"]) == (8000, True)
+    assert tope.veces == 1
 
 
 # --- historico -------------------------------------------------------------------------------

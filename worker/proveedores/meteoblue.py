@@ -49,7 +49,8 @@ class Meteoblue:
         clave = _clave(p, self.da[None])
         cuerpo = self._pedir(p, clave, "_".join(AHORA), {"forecast_days": 1})
         extras = {"creditos_estimados": len(AHORA) * CREDITOS_POR_PAQUETE}
-        return Lectura([replace(leer_actual(cuerpo), extras=extras)], altura_m=leer_altura(cuerpo))
+        medicion = leer_actual(cuerpo)
+        return Lectura([replace(medicion, extras=medicion.extras | extras)], altura_m=leer_altura(cuerpo))
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The part of the period that history_days reaches, without the hours to come and the unfinished day."""

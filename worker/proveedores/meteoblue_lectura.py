@@ -2,7 +2,7 @@
 
 Sources: docs.meteoblue.com/en/meteo/variables/pictograms for the two sets of pictograms (a daily one of 17, an hourly
 one of 35), recorded bodies for names and times, docs.meteoblue.com/en/weather-apis/forecast-api for the units that can
-be asked for. The Spanish texts are ours.
+be asked for. The Spanish texts are ours; what they mean in the vocabulary of all providers: cielo.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.clima import Medicion, Resolucion
+from worker.proveedores.cielo import METEOBLUE_DIARIO, METEOBLUE_HORARIO, cielo, propio
 from worker.proveedores.http import ErrorProveedor
 
 SIN_DATO = -990.0  # -999 in bodies of the first version of the API
@@ -63,6 +64,10 @@ PICTOCODIGOS_HORARIOS = {n: _POR_TERCIOS[(n - 1) // 3] for n in range(1, 22)} | 
     35: "Nieve y lluvia",
 }
 
+Pictogramas = tuple[dict[int, str], dict[int, int | None]]  # their words, and what they mean
+DE_DIA: Pictogramas = (PICTOCODIGOS_DIARIOS, METEOBLUE_DIARIO)
+DE_HORA: Pictogramas = (PICTOCODIGOS_HORARIOS, METEOBLUE_HORARIO)
+
 # ours → (theirs, its key in `units`)
 HORARIO = {
     "temperatura": ("temperature", "temperature"),
@@ -99,7 +104,8 @@ PUNTOS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "W
 
 def leer_actual(cuerpo: Objeto) -> Medicion:
     """`data_current` (temperature, a wind that can be null, pictocode), and from the row of `data_1h` of the same hour
-    what it lacks: humidity, pressure, direction, rain, UV."""
+    what it lacks: humidity, pressure, direction, rain, UV. The rain is that row's, mm in an hour: the clock hour that
+    holds this moment."""
     bloque = cuerpo.get("data_current")
     if not isinstance(bloque, dict):
         raise ErrorProveedor("respondió sin datos actuales")
@@ -108,12 +114,10 @@ def leer_actual(cuerpo: Objeto) -> Medicion:
     hora = _fila_de(cuerpo, instante)
     valores = _valores(hora, HORARIO, cuerpo)
     valores |= {campo: v for campo, v in _valores(actual, HORARIO, cuerpo).items() if v is not None}
-    codigo, texto = _cielo(
-        (actual.get("pictocode"), PICTOCODIGOS_DIARIOS),
-        (actual.get("pictocode_detailed"), PICTOCODIGOS_HORARIOS),
-        (hora.get("pictocode"), PICTOCODIGOS_HORARIOS),
+    visto = _cielo(
+        (actual.get("pictocode"), DE_DIA), (actual.get("pictocode_detailed"), DE_HORA), (hora.get("pictocode"), DE_HORA)
     )
-    return Medicion(**valores, codigo_clima=codigo, descripcion_clima=texto, observado_en=instante)
+    return Medicion(**valores, **visto, observado_en=instante)
 
 
 def leer_serie(cuerpo: Objeto, resolucion: Resolucion) -> list[Medicion]:
@@ -133,9 +137,8 @@ def _una_hora(fila: Objeto, cuerpo: Objeto) -> Medicion | None:
     if instante is None:
         return None
     local = _fecha_escrita(fila["time"]) or ((instante + desfase).date() if desfase is not None else None)
-    codigo, texto = _cielo((fila.get("pictocode"), PICTOCODIGOS_HORARIOS))
-    valores = _valores(fila, HORARIO, cuerpo)
-    return Medicion(**valores, codigo_clima=codigo, descripcion_clima=texto, observado_en=instante, fecha=local)
+    visto = _cielo((fila.get("pictocode"), DE_HORA))
+    return Medicion(**_valores(fila, HORARIO, cuerpo), **visto, observado_en=instante, fecha=local)
 
 
 def _un_dia(fila: Objeto, cuerpo: Objeto) -> Medicion | None:
@@ -144,10 +147,8 @@ def _un_dia(fila: Objeto, cuerpo: Objeto) -> Medicion | None:
     if dia is None:
         return None
     marca = fila["time"] if isinstance(fila["time"], str) else str(dia)
-    codigo, texto = _cielo((fila.get("pictocode"), PICTOCODIGOS_DIARIOS))
-    valores = _valores(fila, DIARIO, cuerpo)
-    medianoche = _instante(marca, desfase)
-    return Medicion(**valores, codigo_clima=codigo, descripcion_clima=texto, observado_en=medianoche, fecha=dia)
+    visto = _cielo((fila.get("pictocode"), DE_DIA))
+    return Medicion(**_valores(fila, DIARIO, cuerpo), **visto, observado_en=_instante(marca, desfase), fecha=dia)
 
 
 def _dia_de_marca(instante: datetime | None, desfase: timedelta | None) -> date | None:
@@ -196,13 +197,14 @@ def _valor(crudo: Any, magnitud: str, unidad: object) -> float | None:
     return None if numero is None else convertir(numero, magnitud, unidad)
 
 
-def _cielo(*opciones: tuple[Any, dict[int, str]]) -> tuple[int | None, str | None]:
-    """The first pictocode given, with the text of its own set; (code, None) when the code is new to us."""
-    for crudo, textos in opciones:
-        codigo = _numero(crudo)
-        if codigo is not None:
-            return int(codigo), textos.get(int(codigo))
-    return None, None
+def _cielo(*opciones: tuple[Any, Pictogramas]) -> Objeto:
+    """The first pictocode given, by its own set, as fields of Medicion; without words when the code is new to us."""
+    for crudo, (textos, tabla) in opciones:
+        if (numero := _numero(crudo)) is not None:
+            codigo = int(numero)
+            suyo = propio(codigo, textos.get(codigo))
+            return {"codigo_clima": codigo, "descripcion_clima": cielo(codigo, tabla), "extras": suyo}
+    return {}
 
 
 def _numero(valor: Any) -> float | None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.clima import Medicion
 from worker.combinar import media_vectorial
+from worker.proveedores.cielo import METEOSOURCE, cielo, propio, tope_de_modelo
 from worker.proveedores.http import ErrorProveedor
 
 DE_PAGO = frozenset({"presion_atmosferica", "humedad_relativa", "visibilidad", "indice_uv"})
@@ -74,7 +75,11 @@ SISTEMAS = {
 
 
 def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
-    """The `current` section, which does not say when: observado_en is None."""
+    """The `current` section, which does not say when: observado_en is None.
+
+    Its rain is taken for the hour's: in every recorded body the section repeats the row of `hourly` of the clock hour,
+    whose total is of an hour. No page that we could read says so.
+    """
     fila = cuerpo.get("current")
     if not isinstance(fila, dict):
         raise ErrorProveedor("respondió sin datos actuales")
@@ -131,9 +136,14 @@ def _resumen(dia: date, horas: list[Medicion], zona: tzinfo) -> Medicion:
         "direccion_viento": rumbo[0] if rumbo else None,
         "precipitacion": sum(lluvia) if lluvia else None,
         "codigo_clima": codigo,
-        "descripcion_clima": TEXTOS.get(codigo) if codigo is not None else None,
+        "descripcion_clima": cielo(codigo, METEOSOURCE),
+        "extras": propio(codigo, _suyo(codigo)),
     }
     return Medicion(**campos, observado_en=inicio, fecha=dia)
+
+
+def _suyo(codigo: int | None) -> str | None:
+    return None if codigo is None else TEXTOS.get(codigo)
 
 
 def _mas_comun(horas: list[Medicion]) -> int | None:
@@ -143,6 +153,7 @@ def _mas_comun(horas: list[Medicion]) -> int | None:
 
 def _medicion(fila: dict[str, Any], sistema: Sistema) -> Medicion:
     viento = _bloque(fila, "wind")
+    visibilidad = _por(fila.get("visibility"), sistema.distancia)
     codigo = next((int(n) for c in ("icon_num", "icon") if (n := _numero(fila.get(c))) is not None), None)
     return Medicion(
         temperatura=_celsius(fila.get("temperature"), sistema),
@@ -153,10 +164,12 @@ def _medicion(fila: dict[str, Any], sistema: Sistema) -> Medicion:
         velocidad_viento=_por(viento.get("speed"), sistema.viento),
         direccion_viento=_numero(viento.get("angle")),
         precipitacion=_por(_bloque(fila, "precipitation").get("total"), sistema.lluvia),
-        visibilidad=_por(fila.get("visibility"), sistema.distancia),
+        visibilidad=visibilidad,
+        visibilidad_tope=tope_de_modelo(visibilidad),
         indice_uv=_numero(fila.get("uv_index")),
-        descripcion_clima=str(fila.get("summary") or "") or (TEXTOS.get(codigo) if codigo is not None else None),
+        descripcion_clima=cielo(codigo, METEOSOURCE),
         codigo_clima=codigo,
+        extras=propio(codigo, str(fila.get("summary") or "") or _suyo(codigo)),
     )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Resolucion
+from shared.posible import posible
+from worker.proveedores.cielo import CIELOS, propio, tope_de_modelo
 from worker.proveedores.http import ErrorProveedor
 
 # Ours → their names, the current one first, then those of bodies before 2024.
@@ -28,7 +32,7 @@ DIARIO = {
     "temperatura_max": ("temperature_2m_max",),
     "humedad_relativa": ("relative_humidity_2m_mean",),
     "presion_atmosferica": ("pressure_msl_mean",),
-    "velocidad_viento": ("wind_speed_10m_mean", "wind_speed_10m_max", "windspeed_10m_max"),
+    "velocidad_viento": ("wind_speed_10m_mean",),
     "direccion_viento": ("wind_direction_10m_dominant", "winddirection_10m_dominant"),
     "precipitacion": ("precipitation_sum",),
     "visibilidad": ("visibility_mean",),
@@ -44,40 +48,18 @@ CONVERSIONES = {
     "km": 1000.0,
     "km/h": 1.0,
 }
-CODIGOS_WMO = {
-    0: "Cielo despejado",
-    1: "Mayormente despejado",
-    2: "Parcialmente nublado",
-    3: "Cubierto",
-    45: "Niebla",
-    48: "Niebla con escarcha",
-    51: "Llovizna ligera",
-    53: "Llovizna moderada",
-    55: "Llovizna densa",
-    56: "Llovizna helada ligera",
-    57: "Llovizna helada densa",
-    61: "Lluvia ligera",
-    63: "Lluvia moderada",
-    65: "Lluvia fuerte",
-    66: "Lluvia helada ligera",
-    67: "Lluvia helada fuerte",
-    71: "Nevada ligera",
-    73: "Nevada moderada",
-    75: "Nevada fuerte",
-    77: "Granos de nieve",
-    80: "Chubascos ligeros",
-    81: "Chubascos moderados",
-    82: "Chubascos violentos",
-    85: "Chubascos de nieve ligeros",
-    86: "Chubascos de nieve fuertes",
-    95: "Tormenta",
-    96: "Tormenta con granizo ligero",
-    99: "Tormenta con granizo fuerte",
-}
+SOLO_MAXIMO = "solo da el viento máximo del día, no el medio"
+SIN_LA_HORA = "solo da la lluvia de los últimos {:g} minutos, no la de la última hora"
+VIENTO_MAXIMO = ("wind_speed_10m_max", "windspeed_10m_max")
+CUARTO = timedelta(minutes=15)
 
 
 def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
-    """The `current` block. Its precipitation is the sum of `interval` seconds, kept as given with the interval."""
+    """The `current` block; its rain is that of the last hour, added up from `minutely_15`.
+
+    `current.precipitation` itself is the sum of `interval` seconds (900; an hour in a body of the air quality): where
+    the quarters of the hour are not all there it goes to extras, and is no rain of an hour.
+    """
     bloque = cuerpo.get("current")
     unidades = cuerpo.get("current_units") or {}
     if not isinstance(bloque, dict):
@@ -85,9 +67,30 @@ def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
     if not isinstance(bloque, dict):
         raise ErrorProveedor("respondió sin datos actuales")
     valores = {ours: _valor(bloque, unidades, theirs) for ours, theirs in ACTUAL.items()}
-    intervalo = _numero(bloque.get("interval"))
-    extras = {"precipitacion_intervalo_s": int(intervalo)} if intervalo is not None else {}
-    return _medicion(valores, _instante(bloque.get("time"), cuerpo), extras=extras)
+    instante = _instante(bloque.get("time"), cuerpo)
+    parte, minutos = valores["precipitacion"], (_numero(bloque.get("interval")) or 900) / 60
+    hora = parte if minutos == 60 else _de_la_hora(cuerpo, instante)
+    sin_hora = hora is None and posible("precipitacion", parte) is not None
+    medicion = _medicion({**valores, "precipitacion": None if sin_hora else parte if hora is None else hora}, instante)
+    return replace(
+        medicion,
+        extras=medicion.extras | ({f"precipitacion_{minutos:g}min_mm": parte} if sin_hora else {}),
+        incomparables={"precipitacion": SIN_LA_HORA.format(minutos)} if sin_hora else {},
+    )
+
+
+def _de_la_hora(cuerpo: dict[str, Any], instante: datetime | None) -> float | None:
+    """mm in the hour that ends with the reading: the four quarters of `minutely_15`, each the sum of the 15 minutes
+    before its time. None: one of them is missing."""
+    bloque = cuerpo.get("minutely_15")
+    if instante is None or not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+        return None
+    unidades = cuerpo.get("minutely_15_units")
+    lluvia = _columna(bloque, unidades if isinstance(unidades, dict) else {}, ACTUAL["precipitacion"])
+    por_cuarto = {_instante(hora, cuerpo): mm for hora, mm in zip(bloque["time"], lluvia, strict=False)}
+    partes = [posible("precipitacion", por_cuarto.get(instante - n * CUARTO)) for n in range(4)]
+    conocidas = [mm for mm in partes if mm is not None]
+    return sum(conocidas) if len(conocidas) == 4 else None
 
 
 def leer_serie(cuerpo: dict[str, Any], resolucion: Resolucion) -> list[Medicion]:
@@ -98,7 +101,20 @@ def leer_serie(cuerpo: dict[str, Any], resolucion: Resolucion) -> list[Medicion]
         raise ErrorProveedor("respondió sin la serie pedida")
     unidades = cuerpo.get(f"{nombre}_units") or {}
     columnas = {ours: _columna(bloque, unidades, theirs) for ours, theirs in tabla.items()}
-    return list(_filas(cuerpo, bloque["time"], columnas))
+    filas = _filas(cuerpo, bloque["time"], columnas)
+    maximos = _columna(bloque, unidades, VIENTO_MAXIMO) if nombre == "daily" else []
+    if not maximos:
+        return list(filas)
+    return [_sin_viento_medio(m, maximo) for m, maximo in zip_longest(filas, maximos[: len(bloque["time"])])]
+
+
+def _sin_viento_medio(m: Medicion, maximo: float | None) -> Medicion:
+    """A day's strongest wind is no mean of the day: it goes to extras, where there is no mean."""
+    maximo = posible("velocidad_viento", maximo)
+    if maximo is None or m.velocidad_viento is not None:
+        return m
+    aparte = {"velocidad_viento": SOLO_MAXIMO}
+    return replace(m, extras=m.extras | {"viento_maximo_kmh": maximo}, incomparables=aparte)
 
 
 def _filas(cuerpo: dict[str, Any], horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
@@ -113,13 +129,15 @@ def _medicion(
     valores: dict[str, float | None],
     instante: datetime | None,
     fecha: date | None = None,
-    extras: dict[str, Any] | None = None,
 ) -> Medicion:
+    """Its code is the WMO's, and our words are its own: extras has only a code that is new to us."""
     codigo = valores.pop("codigo_clima")
     entero = None if codigo is None else int(codigo)
-    texto = None if entero is None else CODIGOS_WMO.get(entero)
+    texto = None if entero is None else CIELOS.get(entero)
     campos: dict[str, Any] = {**valores, "codigo_clima": entero, "descripcion_clima": texto}
-    return Medicion(**campos, observado_en=instante, fecha=fecha, extras=extras or {})
+    extras = propio(entero, None) if texto is None else {}
+    tope = tope_de_modelo(valores.get("visibilidad"))
+    return Medicion(**campos, observado_en=instante, fecha=fecha, extras=extras, visibilidad_tope=tope)
 
 
 def _valor(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[str, ...]) -> float | None:

@@ -25,8 +25,9 @@ UNIDADES = "metric"
 LLAMADAS = 31  # per historico: a month of days, or a day of hours; One Call gives 1 000 free calls a day to a whole key
 DESDE = date(1979, 1, 2)  # first day of day_summary
 AIRE = "calidad_aire"
-DIARIOS = frozenset(CAMPOS_NUMERICOS) - {"visibilidad", "indice_uv", AIRE}
-ACTUALES = DIARIOS | {"visibilidad", "descripcion_clima"}
+VIENTO = frozenset({"velocidad_viento", "direccion_viento"})  # of a day only the strongest, which is no mean
+DIARIOS = frozenset(CAMPOS_NUMERICOS) - {"visibilidad", "indice_uv", AIRE} - VIENTO
+ACTUALES = DIARIOS | VIENTO | {"visibilidad", "descripcion_clima"}
 HORARIOS = (ACTUALES | {"indice_uv"}) - {"temperatura_min", "temperatura_max"}
 
 
@@ -111,6 +112,8 @@ def _exigir(p: Peticion, campos: frozenset[str]) -> None:
     _clave(p)
     if p.campos <= {AIRE}:
         raise Omitida("no da el índice US AQI, solo uno propio de 1 a 5")
+    if p.campos <= VIENTO - campos:
+        raise Omitida("de un día solo da el viento máximo, no el medio")
     if not p.campos & campos:
         raise Omitida("no da ninguno de los parámetros pedidos")
 

@@ -6,8 +6,13 @@ from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from shared.clima import Lugar, Medicion
+from shared.posible import posible
+from worker.proveedores.cielo import OPENWEATHER, cielo, propio
 from worker.proveedores.http import ErrorProveedor
 
+TOPE_VISIBILIDAD_M = 10_000  # «the maximum value of the visibility is 10 km» (openweathermap.org/current)
+SOLO_3H = "solo da la lluvia de las últimas 3 horas, no la de la última"
+SOLO_MAXIMO = "solo da el viento máximo del día, no el medio"
 VIENTO_KMH = {"standard": 3.6, "metric": 3.6, "imperial": 1.609344}
 
 
@@ -31,7 +36,7 @@ def leer_resumen(cuerpo: dict[str, Any], unidades: str, zona: tzinfo) -> Medicio
     """day_summary: one day of this zone. unidades: for a body that does not say its own.
 
     It has no mean temperature: ours is the mean of its four at 00, 06, 12 and 18 h. Humidity and pressure are those of
-    12 h, the wind is the day's strongest; extras says so.
+    12 h (extras says so). Its wind is the day's strongest, which is no mean of the day: it goes to extras.
     """
     fecha = _fecha(cuerpo.get("date"))
     if fecha is None or not any(isinstance(cuerpo.get(n), dict) for n in ("temperature", "precipitation", "wind")):
@@ -41,18 +46,20 @@ def leer_resumen(cuerpo: dict[str, Any], unidades: str, zona: tzinfo) -> Medicio
     cuatro = [_grados(temperaturas.get(n), unidades) for n in ("night", "morning", "afternoon", "evening")]
     conocidas = [t for t in cuatro if t is not None]
     viento = _bloque(_bloque(cuerpo, "wind"), "max")
+    fuerza = posible("velocidad_viento", _kmh(viento.get("speed"), unidades))
+    rumbo = posible("direccion_viento", _numero(viento.get("direction")))
+    maximo = {"viento_maximo_kmh": fuerza, "viento_maximo_grados": rumbo} if fuerza is not None else {}
     return Medicion(
         temperatura=sum(conocidas) / 4 if len(conocidas) == 4 else None,
         temperatura_min=_grados(temperaturas.get("min"), unidades),
         temperatura_max=_grados(temperaturas.get("max"), unidades),
         presion_atmosferica=_numero(_bloque(cuerpo, "pressure").get("afternoon")),
         humedad_relativa=_numero(_bloque(cuerpo, "humidity").get("afternoon")),
-        velocidad_viento=_kmh(viento.get("speed"), unidades),
-        direccion_viento=_numero(viento.get("direction")),
         precipitacion=_numero(_bloque(cuerpo, "precipitation").get("total")),
         observado_en=datetime.combine(fecha, time(), zona).astimezone(UTC),
         fecha=fecha,
-        extras={"viento": "máximo del día", "humedad_y_presion": "a las 12 h"},
+        extras={"humedad_y_presion": "a las 12 h"} | maximo,
+        incomparables=dict.fromkeys(("velocidad_viento", "direccion_viento"), SOLO_MAXIMO) if maximo else {},
     )
 
 
@@ -82,9 +89,11 @@ def leer_lugares(cuerpo: Any) -> list[Lugar]:
 def _medicion(fila: dict[str, Any], unidades: str) -> Medicion:
     plana = _plana(fila)
     tiempo = _tiempo(fila.get("weather"))
-    codigo = _numero(tiempo.get("id"))
     # older bodies put the station's pressure in `pressure` when they also give `sea_level`
     nivel_mar = _numero(plana.get("sea_level"))
+    codigo = None if (numero := _numero(tiempo.get("id"))) is None else int(numero)
+    visibilidad = _numero(fila.get("visibility"))
+    en_3h = _caida(fila, "3h")
     return Medicion(
         temperatura=_grados(plana.get("temp"), unidades),
         temperatura_min=_grados(plana.get("temp_min"), unidades),
@@ -94,12 +103,14 @@ def _medicion(fila: dict[str, Any], unidades: str) -> Medicion:
         velocidad_viento=_kmh(plana.get("wind_speed"), unidades),
         direccion_viento=_numero(plana.get("wind_deg")),
         precipitacion=_caida(fila, "1h"),
-        visibilidad=_numero(fila.get("visibility")),
+        visibilidad=visibilidad,
+        visibilidad_tope=visibilidad is not None and visibilidad >= TOPE_VISIBILIDAD_M,
         indice_uv=_numero(fila.get("uvi")),
-        descripcion_clima=str(tiempo.get("description") or "") or None,
-        codigo_clima=None if codigo is None else int(codigo),
+        descripcion_clima=cielo(codigo, OPENWEATHER),
+        codigo_clima=codigo,
         observado_en=_instante(fila.get("dt")),
-        extras={} if (en_3h := _caida(fila, "3h")) is None else {"precipitacion_3h_mm": en_3h},
+        extras=propio(codigo, _texto(tiempo)) | ({} if en_3h is None else {"precipitacion_3h_mm": en_3h}),
+        incomparables={"precipitacion": SOLO_3H} if en_3h is not None and _caida(fila, "1h") is None else {},
     )
 
 
@@ -115,6 +126,10 @@ def _tiempo(valor: Any) -> dict[str, Any]:
     """The first of `weather` is the primary condition."""
     primero = valor[0] if isinstance(valor, list) and valor else valor
     return primero if isinstance(primero, dict) else {}
+
+
+def _texto(tiempo: dict[str, Any]) -> str | None:
+    return str(tiempo.get("description") or "") or None
 
 
 def _caida(fila: dict[str, Any], horas: str) -> float | None:

@@ -160,8 +160,8 @@ def reporte(
     presion = {} if m.presion_atmosferica is None else {"presion_estacion_hpa": m.presion_atmosferica}
     m = replace(m, presion_atmosferica=None, observado_en=hora[0], extras={**m.extras, **presion})
     if distancia > RADIO_LLUVIA_KM:
-        m = replace(m, precipitacion=None)
-    if any(getattr(m, campo) is not None for campo in campos & QUE_DA):
+        m = replace(m, precipitacion=None, incomparables={})
+    if any(getattr(m, campo) is not None or campo in m.incomparables for campo in campos & QUE_DA):
         yield Reporte(estacion, distancia, m, hora[1])
 
 
@@ -178,6 +178,8 @@ def combinar(reportes: list[Reporte], campos: frozenset[str]) -> Medicion:
         for otro in reportes[1:]:
             if getattr(otro.medicion, grupo[0]) is not None:
                 medicion = replace(medicion, **{campo: getattr(otro.medicion, campo) for campo in grupo})
+                aparte = {campo: motivo for campo, motivo in medicion.incomparables.items() if campo not in grupo}
+                medicion = replace(medicion, incomparables=aparte)
                 prestados[grupo[0]] = f"{_nombre(otro)}, a {otro.distancia_km:.1f} km"
                 break
     extras = {"otras_estaciones": prestados} if prestados else {}

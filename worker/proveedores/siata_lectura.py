@@ -25,6 +25,8 @@ CALIDAD_PERDIDA = 2.6  # 1 valid, -1 checked by hand, 1.8-2.5 doubtful and kept,
 MMHG = 1.33322387415
 MS = 3.6
 CLAVES_DE_ESTACION = ("t", "h", "p", "ws", "wd", "p10m", "p1h", "p24h")
+OTRAS_LLUVIAS = {"p10m": "precipitacion_10min_mm", "p24h": "precipitacion_24h_mm"}
+SIN_LA_HORA = "no da la lluvia de la última hora, solo la de otro lapso"
 CODIGO = re.compile(r"[\w-]{1,40}", re.ASCII)  # it goes into a URL
 
 
@@ -142,6 +144,9 @@ def _estacion(fila: Any) -> Estacion | None:
 
 
 def _medicion(valores: dict[str, float | None], fecha: Any) -> Medicion:
+    """Its rain is p1h, that of the last hour; p10m and p24h are others, told apart where it is the only one."""
+    otras = {nombre: mm for clave, nombre in OTRAS_LLUVIAS.items() if (mm := valores[clave]) is not None}
+    sin_hora = bool(otras) and valores["p1h"] is None
     return Medicion(
         temperatura=valores["t"],
         humedad_relativa=valores["h"],
@@ -150,6 +155,8 @@ def _medicion(valores: dict[str, float | None], fecha: Any) -> Medicion:
         direccion_viento=valores["wd"],
         precipitacion=valores["p1h"],
         observado_en=_de_unix(fecha),
+        extras=otras if sin_hora else {},
+        incomparables={"precipitacion": SIN_LA_HORA} if sin_hora else {},
     )
 
 
@@ -199,13 +206,13 @@ def _de_geoportal(p: Mapping[str, Any]) -> Medicion:
     fechas = (p.get(c) for c in ("fecha_ultima_actualizacion", "FechaUltimaModificacion", "fechaFin"))
     suyos = {"pm25_24h_ug_m3": numero(p.get("PM25_24H_prom")), "ica_24h": numero(p.get("ICA_24H_prom"))}
     lluvia = numero(p.get("acumulado_15min"))
-    intervalo = {} if lluvia is None else {"precipitacion_intervalo_s": 900}
+    lapso = {} if lluvia is None else {"precipitacion_15min_mm": lluvia}
     return Medicion(
         temperatura=numero(p.get("Temperatura")),
         humedad_relativa=numero(p.get("Humedad_relativa")),
-        precipitacion=lluvia,
         observado_en=_de_local(next((f for f in fechas if f), None)),
-        extras={c: v for c, v in suyos.items() if v is not None} | intervalo,
+        extras={c: v for c, v in suyos.items() if v is not None} | lapso,
+        incomparables={"precipitacion": SIN_LA_HORA} if lapso else {},
     )
 
 
