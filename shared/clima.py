@@ -148,7 +148,8 @@ class Medicion:
     from, 0–360. precipitacion: mm in the hour or the day. visibilidad: m. indice_uv: index.
     calidad_aire: US AQI. codigo_clima: the provider's own code. observado_en: aware, UTC.
     fecha: the local day, in series only. extras: what has no field of ours, by name.
-    imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then.
+    imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then, or made of the
+    readings that can be.
     """
 
     temperatura: float | None = None

@@ -12,10 +12,12 @@ from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.db import plegar
+from shared.posible import fuera, posible
 from shared.settings import Settings
 from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cuerpos import Cuerpo, frontera, numero, objeto, texto
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
-from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, _numero, leer_actual, leer_lugares, leer_serie
+from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, leer_actual, leer_lugares, leer_serie
 
 SOLO_PRONOSTICO = ("visibilidad", "indice_uv")  # the archive documents neither
 SOLO_AIRE = "calidad_aire"
@@ -40,7 +42,7 @@ class OpenMeteo:
         medicion = leer_actual(cuerpo)
         if SOLO_AIRE in p.campos:
             medicion = self._con_aire_actual(p, medicion)
-        return Lectura([medicion], altura_m=_numero(cuerpo.get("elevation")))
+        return Lectura([medicion], altura_m=numero(cuerpo.get("elevation")))
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The archive, and for the days it does not have yet the forecast's past days."""
@@ -51,12 +53,12 @@ class OpenMeteo:
             viejo = Periodo(periodo.inicio, min(periodo.fin, frontera), periodo.resolucion)
             cuerpo = self._pedir(p, self._archivo, _rango(viejo, p.campos - {SOLO_AIRE, *SOLO_PRONOSTICO}))
             mediciones += leer_serie(cuerpo, periodo.resolucion)
-            altura = _numero(cuerpo.get("elevation"))
+            altura = numero(cuerpo.get("elevation"))
         if periodo.fin > frontera:
             nuevo = Periodo(max(periodo.inicio, frontera + timedelta(days=1)), periodo.fin, periodo.resolucion)
             cuerpo = self._pedir(p, self._pronostico, _rango(nuevo, p.campos - {SOLO_AIRE}))
             mediciones += leer_serie(cuerpo, periodo.resolucion)
-            altura = _numero(cuerpo.get("elevation"))
+            altura = numero(cuerpo.get("elevation"))
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
         if SOLO_AIRE in p.campos and periodo.fin >= AIRE_DESDE:
             mediciones = self._con_aire(p, periodo, mediciones)
@@ -77,7 +79,8 @@ class OpenMeteo:
     def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> Medicion:
         """Air quality is a second service: when it fails, only its own field is lost, and extras says so."""
         try:
-            aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
+            with frontera("openmeteo"):
+                aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
         except (ErrorProveedor, Omitida) as e:
             return replace(medicion, extras={**medicion.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"})
         return replace(medicion, calidad_aire=aire.calidad_aire)
@@ -88,14 +91,15 @@ class OpenMeteo:
         horas = Periodo(inicio, periodo.fin, Resolucion.HORARIA)
         params = {"hourly": "us_aqi", "start_date": str(horas.inicio), "end_date": str(horas.fin)}
         try:
-            aire = leer_serie(self._pedir(p, self._aire, params), Resolucion.HORARIA)
+            with frontera("openmeteo"):
+                aire = leer_serie(self._pedir(p, self._aire, params), Resolucion.HORARIA)
         except (ErrorProveedor, Omitida) as e:
             return [replace(m, extras={**m.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"}) for m in mediciones]
         if periodo.resolucion == Resolucion.HORARIA:
             por_hora = {m.observado_en: m.calidad_aire for m in aire}
             return [replace(m, calidad_aire=por_hora.get(m.observado_en)) for m in mediciones]
-        por_dia = _media_por_dia(aire)
-        return [replace(m, calidad_aire=por_dia.get(m.fecha)) for m in mediciones]
+        por_dia = _por_dia(aire)
+        return [_con_media(m, por_dia.get(m.fecha, [])) for m in mediciones]
 
     def _pedir(self, p: Peticion, url: str, params: dict[str, Any]) -> dict[str, Any]:
         lugar = {"latitude": f"{p.lugar.latitud:.5f}", "longitude": f"{p.lugar.longitud:.5f}"}
@@ -120,12 +124,21 @@ def ya_pasaron(mediciones: list[Medicion], resolucion: Resolucion, ahora: dateti
     return [m for m in mediciones if m.observado_en is not None and m.observado_en + duracion <= ahora]
 
 
-def _media_por_dia(aire: list[Medicion]) -> dict[date | None, float]:
+def _por_dia(aire: list[Medicion]) -> dict[date | None, list[float]]:
     dias: dict[date | None, list[float]] = {}
     for m in aire:
         if m.calidad_aire is not None:
             dias.setdefault(m.fecha, []).append(m.calidad_aire)
-    return {dia: sum(v) / len(v) for dia, v in dias.items()}
+    return dias
+
+
+def _con_media(m: Medicion, horas: list[float]) -> Medicion:
+    """With the mean of the hours that can be; imposibles says which cannot."""
+    buenas = [v for v in horas if posible(SOLO_AIRE, v) is not None]
+    malas = [v for v in horas if posible(SOLO_AIRE, v) is None]
+    media = sum(buenas) / len(buenas) if buenas else None
+    dicho = {SOLO_AIRE: fuera(SOLO_AIRE, malas)} if malas else {}
+    return replace(m, calidad_aire=media, imposibles={**m.imposibles, **dicho})
 
 
 def _nombres(tabla: dict[str, tuple[str, ...]], campos: frozenset[str]) -> str:
@@ -139,14 +152,11 @@ def _rango(periodo: Periodo, campos: frozenset[str]) -> dict[str, str]:
     return {**variables, "start_date": str(periodo.inicio), "end_date": str(periodo.fin)}
 
 
-def _objeto(cuerpo: Any) -> dict[str, Any]:
-    """One place per call is asked for, but a list of one is understood."""
-    if isinstance(cuerpo, list) and cuerpo:
-        cuerpo = cuerpo[0]
-    if not isinstance(cuerpo, dict):
-        raise ErrorProveedor("respondió algo que no se entiende")
+def _objeto(recibido: Any) -> Cuerpo:
+    """One place per call is asked for."""
+    cuerpo = objeto(recibido)
     if cuerpo.get("error"):
-        raise ErrorProveedor(f"rechazó la petición: {str(cuerpo.get('reason'))[:120]}")
+        raise ErrorProveedor(f"rechazó la petición: {(texto(cuerpo.get('reason')) or 'sin decir por qué')[:120]}")
     return cuerpo
 
 

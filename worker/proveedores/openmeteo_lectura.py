@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Resolucion
+from shared.posible import posible
+from worker.proveedores.cuerpos import INCOMPRENSIBLE, bloque, entero, instante_iso, instante_unix, numero, texto, zona
 from worker.proveedores.http import ErrorProveedor
+
+DESFASE_MAXIMO = timedelta(hours=18)
 
 # Ours → their names, the current one first, then those of bodies before 2024.
 ACTUAL = {
@@ -78,34 +82,31 @@ CODIGOS_WMO = {
 
 def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
     """The `current` block. Its precipitation is the sum of `interval` seconds, kept as given with the interval."""
-    bloque = cuerpo.get("current")
-    unidades = cuerpo.get("current_units") or {}
-    if not isinstance(bloque, dict):
-        bloque, unidades = cuerpo.get("current_weather"), cuerpo.get("current_weather_units") or {}
-    if not isinstance(bloque, dict):
+    nombre = next((n for n in ("current", "current_weather") if isinstance(cuerpo.get(n), dict)), None)
+    if nombre is None:
         raise ErrorProveedor("respondió sin datos actuales")
-    valores = {ours: _valor(bloque, unidades, theirs) for ours, theirs in ACTUAL.items()}
-    intervalo = _numero(bloque.get("interval"))
-    extras = {"precipitacion_intervalo_s": int(intervalo)} if intervalo is not None else {}
-    return _medicion(valores, _instante(bloque.get("time"), cuerpo), extras=extras)
+    actual, unidades = cuerpo[nombre], bloque(cuerpo, f"{nombre}_units")
+    valores = {ours: _valor(actual, unidades, theirs) for ours, theirs in ACTUAL.items()}
+    intervalo = entero(actual.get("interval"))
+    extras = {"precipitacion_intervalo_s": intervalo} if intervalo is not None else {}
+    return _medicion(valores, _instante(actual.get("time"), _desfase(cuerpo)), extras=extras)
 
 
 def leer_serie(cuerpo: dict[str, Any], resolucion: Resolucion) -> list[Medicion]:
     """The `daily` or `hourly` block as one Medicion per local day or per hour; nulls stay None."""
     nombre, tabla = ("daily", DIARIO) if resolucion == Resolucion.DIARIA else ("hourly", ACTUAL)
-    bloque = cuerpo.get(nombre)
-    if not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+    serie, unidades = bloque(cuerpo, nombre), bloque(cuerpo, f"{nombre}_units")
+    if not isinstance(serie.get("time"), list):
         raise ErrorProveedor("respondió sin la serie pedida")
-    unidades = cuerpo.get(f"{nombre}_units") or {}
-    columnas = {ours: _columna(bloque, unidades, theirs) for ours, theirs in tabla.items()}
-    return list(_filas(cuerpo, bloque["time"], columnas))
+    columnas = {ours: _columna(serie, unidades, theirs) for ours, theirs in tabla.items()}
+    return list(_filas(_desfase(cuerpo), serie["time"], columnas))
 
 
-def _filas(cuerpo: dict[str, Any], horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
+def _filas(desfase: timedelta, horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
     for n, hora in enumerate(horas):
         valores = {campo: columna[n] if n < len(columna) else None for campo, columna in columnas.items()}
-        instante = _instante(hora, cuerpo)
-        fecha = (instante + _desfase(cuerpo)).date() if instante else None
+        instante = _instante(hora, desfase)
+        fecha = (instante + desfase).date() if instante else None
         yield _medicion(valores, instante, fecha=fecha)
 
 
@@ -115,16 +116,15 @@ def _medicion(
     fecha: date | None = None,
     extras: dict[str, Any] | None = None,
 ) -> Medicion:
-    codigo = valores.pop("codigo_clima")
-    entero = None if codigo is None else int(codigo)
-    texto = None if entero is None else CODIGOS_WMO.get(entero)
-    campos: dict[str, Any] = {**valores, "codigo_clima": entero, "descripcion_clima": texto}
+    codigo = entero(valores.pop("codigo_clima"))
+    descripcion = None if codigo is None else CODIGOS_WMO.get(codigo)
+    campos: dict[str, Any] = {**valores, "codigo_clima": codigo, "descripcion_clima": descripcion}
     return Medicion(**campos, observado_en=instante, fecha=fecha, extras=extras or {})
 
 
 def _valor(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[str, ...]) -> float | None:
     for nombre in nombres:
-        valor = _numero(bloque.get(nombre))
+        valor = numero(bloque.get(nombre))
         if valor is not None:
             return _convertir(valor, unidades.get(nombre))
     return None
@@ -136,7 +136,7 @@ def _columna(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[st
         columna = bloque.get(nombre)
         if isinstance(columna, list) and any(v is not None for v in columna):
             unidad = unidades.get(nombre)
-            return [None if (v := _numero(x)) is None else _convertir(v, unidad) for x in columna]
+            return [None if (v := numero(x)) is None else _convertir(v, unidad) for x in columna]
     return []
 
 
@@ -147,40 +147,47 @@ def _convertir(valor: float, unidad: object) -> float:
     return valor * CONVERSIONES.get(str(unidad), 1.0)
 
 
-def _numero(valor: Any) -> float | None:
-    """A finite number, or None. True is not 1, and text is not a number."""
-    if isinstance(valor, bool) or not isinstance(valor, int | float):
-        return None
-    return float(valor) if abs(valor) < 1e9 else None
-
-
-def _instante(valor: Any, cuerpo: dict[str, Any]) -> datetime | None:
+def _instante(valor: Any, desfase: timedelta) -> datetime | None:
     """iso8601 is local without a zone: minus utc_offset_seconds, which holds for the whole range even across a
     change to summer time. unixtime is UTC as it is."""
-    if isinstance(valor, int) and not isinstance(valor, bool):
-        return datetime.fromtimestamp(valor, UTC)
-    try:
-        return datetime.fromisoformat(str(valor)).replace(tzinfo=UTC) - _desfase(cuerpo)
-    except ValueError:
-        return None
+    return instante_iso(valor, timezone(desfase)) or instante_unix(valor)
 
 
 def _desfase(cuerpo: dict[str, Any]) -> timedelta:
-    return timedelta(seconds=_numero(cuerpo.get("utc_offset_seconds")) or 0)
+    """A body that says none is in GMT; of one that says what cannot be, no hour is known."""
+    segundos = numero(cuerpo.get("utc_offset_seconds", 0))
+    if segundos is None or abs(segundos) > DESFASE_MAXIMO.total_seconds():
+        raise ErrorProveedor("respondió sin una zona horaria que se entienda")
+    return timedelta(seconds=segundos)
 
 
 def leer_lugares(cuerpo: dict[str, Any]) -> list[Lugar]:
-    """Places found, best first; nothing found comes as 200 without `results`."""
-    return [_lugar(fila) for fila in cuerpo.get("results") or []]
+    """Places found, best first; nothing found comes as 200 without `results`. One without a point on Earth is none.
+
+    Raises ErrorProveedor when something was found, and none of it can be read.
+    """
+    filas = cuerpo.get("results")
+    if filas is None or filas == []:
+        return []
+    lugares = [lugar for fila in filas if (lugar := _lugar(fila))] if isinstance(filas, list) else []
+    if not lugares:
+        raise ErrorProveedor(INCOMPRENSIBLE)
+    return lugares
 
 
-def _lugar(fila: dict[str, Any]) -> Lugar:
+def _lugar(fila: Any) -> Lugar | None:
+    if not isinstance(fila, dict):
+        return None
+    latitud, longitud = posible("latitud", fila.get("latitude")), posible("longitud", fila.get("longitude"))
+    if latitud is None or longitud is None:
+        return None
+    horaria = zona(fila.get("timezone"))
     return Lugar(
-        latitud=fila["latitude"],
-        longitud=fila["longitude"],
-        nombre=fila.get("name"),
-        pais=fila.get("country_code"),
-        region=fila.get("admin1"),
-        zona_horaria=fila.get("timezone"),
-        altura_m=_numero(fila.get("elevation")),
+        latitud=latitud,
+        longitud=longitud,
+        nombre=texto(fila.get("name")),
+        pais=texto(fila.get("country_code")),
+        region=texto(fila.get("admin1")),
+        zona_horaria=horaria.key if horaria else None,
+        altura_m=posible("altura_m", fila.get("elevation")),
     )
