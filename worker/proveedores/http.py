@@ -207,7 +207,7 @@ class Http:
     def _interpretar(self, respuesta: requests.Response) -> Any:
         estado = respuesta.status_code
         if 300 <= estado < 400:
-            destino = urlsplit(respuesta.headers.get("Location", "")).hostname or "otro lugar"
+            destino = _servidor(respuesta.headers.get("Location", "")) or "otro lugar"
             raise ErrorProveedor(f"redirige a {destino} y no se sigue", estado=estado)
         crudo = self._leer(respuesta)
         if estado == 200:
@@ -253,9 +253,16 @@ def _retry_after(valor: str | None) -> float | None:
     """Seconds or an HTTP date, as RFC 9110 section 10.2.3."""
     if not valor:
         return None
-    if valor.strip().isdigit():
+    if valor.strip().isdecimal():
         return float(valor)
     try:
         return max(0.0, (parsedate_to_datetime(valor) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _servidor(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # «http://[», say
         return None
