@@ -26,8 +26,8 @@ from shared.settings import Settings
 INTERCALACION = "utf8mb4_unicode_ci"
 ESPERA_SQLITE_S = 30
 INSISTIR_S = 20.0
-# codes that PyMySQL calls OperationalError, and that will not pass: an unknown column, a right that was not granted, JSON
-# that is none (3140, and as MariaDB's constraint 4025), a CHECK
+# Codes that PyMySQL calls OperationalError, and that will not pass: an unknown column, a right that was not granted,
+# JSON that is none (of MariaDB a constraint, 4025), a CHECK.
 DEFINITIVOS = ((1054,), (1142,), (1143,), (3140,), (3819,), (4025,))
 T = TypeVar("T")
 

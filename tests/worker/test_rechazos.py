@@ -1,4 +1,4 @@
-"""A consulta whose end the database refuses, for a reason that will not pass, ends at once; on MariaDB and on SQLite."""
+"""A consulta whose end the database refuses for a reason that will not pass ends at once; on MariaDB and on SQLite."""
 
 from __future__ import annotations
 

@@ -202,6 +202,8 @@ class Http:
             fallo = ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True)
         except requests.RequestException:
             fallo = ErrorProveedor("la petición no se pudo hacer")
+        except ValueError:  # requests reads a Location even where it is not to be followed
+            fallo = ErrorProveedor("redirige a una dirección que no se entiende")
         raise fallo  # out here, so that no exception whose text holds the URL, and maybe a key, hangs on it
 
     def _interpretar(self, respuesta: requests.Response) -> Any:
