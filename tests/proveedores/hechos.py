@@ -237,8 +237,8 @@ def siata(p: Pedida, de: De) -> Any:
     n = int(p.ruta.rpartition("/")[2].removesuffix(".json")) - 1
     claves = {"t": "temperatura", "h": "humedad_relativa", "p": "presion_atmosferica", "ws": "velocidad_viento"}
     claves |= {"wd": "direccion_viento", "p1h": "precipitacion"}
-    fecha = f" {datetime.now(UTC).timestamp() - 300:.1f}"
-    return {"date": fecha, **{clave: _texto(de(campo, n)) for clave, campo in claves.items()}}
+    cuando = f" {datetime.now(UTC).timestamp() - 300:.1f}"
+    return {"date": cuando, **{clave: _texto(de(campo, n)) for clave, campo in claves.items()}}
 
 
 def geocodificador(_: Pedida) -> Any:

@@ -18,7 +18,7 @@ from worker.preguntar import depurada
 from worker.proveedores.http import Omitida, crear_sesion
 
 FUERA = (-999.0, -9999, -99, 1e6, -1e300)  # numbers of no field of ours
-NO_NUMEROS = (10**400, nan, inf, -inf, "NaN", "Infinity", "sin dato", "", True, None, [], ["x"], {})
+NO_NUMEROS: tuple[Any, ...] = (10**400, nan, inf, -inf, "NaN", "Infinity", "sin dato", "", True, None, [], ["x"], {})
 TODAS, UNA = range(1000), range(1, 2)  # which readings say so
 
 

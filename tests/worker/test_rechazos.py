@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import null, text
 from structlog.testing import capture_logs
 
 from shared import consultas, esquema
 from shared.clima import Medicion, Periodo, Resolucion
 from shared.db import crear_motor
+from shared.filas import datos_de_clima
 from shared.modelos import CodigoError, Estado, Usuario
 from shared.settings import Settings
 from tests.conftest import hacer_settings
@@ -42,6 +44,8 @@ def proceso(
         s.add(Usuario(username="ana", email="a@b.co", password_hash="x"))
     yield hecho
     hecho.sesiones.motor.dispose()
+    with redis.Redis.from_url(ajustes.url_redis) as r:
+        r.flushall()
 
 
 @contextmanager
@@ -57,7 +61,7 @@ def sin_tabla(proceso: Proceso) -> Iterator[None]:
 
 @contextmanager
 def con_fila_que_no_vale(_: Proceso) -> Iterator[None]:
-    buena: Callable[..., dict[str, Any]] = consultas.datos_de_clima
+    buena = datos_de_clima
     with pytest.MonkeyPatch.context() as m:
         m.setattr(consultas, "datos_de_clima", lambda r: {**buena(r), "fuentes_utilizadas": null()})
         yield

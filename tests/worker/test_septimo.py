@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -150,7 +151,7 @@ def test_lo_que_se_rompe_dentro_de_un_cliente_se_queda_en_su_frontera(
     assert cuenta._value.get() == antes + 1
 
 
-GEOCODIFICADOS = (
+GEOCODIFICADOS: tuple[Any, ...] = (
     {"results": "muchos"},
     {"results": [{"name": "Xyzzyx"}]},
     {"results": [{"name": "Xyzzyx", "latitude": 9999, "longitude": 0}]},
