@@ -160,7 +160,8 @@ class Medicion:
     calidad_aire: US AQI. descripcion_clima: in the words of worker/proveedores/cielo.py, where all providers
     mean the same. codigo_clima: the provider's own code. observado_en: aware, UTC.
     fecha: the local day, in series only. extras: what has no field of ours, by name.
-    imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then.
+    imposibles: field → what the provider said of it that cannot be, in Spanish; the field is None then, or made of the
+    readings that can be.
     incomparables: field → why what it said is not what the field means (another window, a day's strongest); the
     field is None then, and the value is in extras.
     """

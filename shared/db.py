@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, select, types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SinConexiones
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, sessionmaker
@@ -26,6 +26,9 @@ from shared.settings import Settings
 INTERCALACION = "utf8mb4_unicode_ci"
 ESPERA_SQLITE_S = 30
 INSISTIR_S = 20.0
+# Codes that PyMySQL calls OperationalError, and that will not pass: an unknown column, a right that was not granted,
+# JSON that is none (of MariaDB a constraint, 4025), a CHECK.
+DEFINITIVOS = ((1054,), (1142,), (1143,), (3140,), (3819,), (4025,))
 T = TypeVar("T")
 
 
@@ -160,7 +163,7 @@ class Sesiones:
         Only for what may be run twice: if a commit was lost on the way back, the verb finds its own work done.
         """
         reintentar = Retrying(
-            retry=retry_if_exception(_pasajero),
+            retry=retry_if_exception(pasajero),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             stop=stop_after_delay(insistir_s),
             reraise=True,
@@ -173,6 +176,14 @@ class Sesiones:
             return verbo(sesion)
 
 
-def _pasajero(e: BaseException) -> bool:
-    """Deadlock, lock wait, a connection that was lost or refused, SQLite being busy: all OperationalError."""
+def pasajero(e: BaseException) -> bool:
+    """Deadlock, lock wait, a connection that was lost or refused, SQLite being busy: nearly all OperationalError.
+
+    What PyMySQL does not know is OperationalError too, and so is what SQLite cannot make sense of: not those.
+    """
+    if isinstance(e, DBAPIError) and e.connection_invalidated:
+        return True
+    if isinstance(e, OperationalError) and e.orig is not None:
+        en_sqlite = getattr(e.orig, "sqlite_errorcode", None)
+        return en_sqlite != sqlite3.SQLITE_ERROR and e.orig.args[:1] not in DEFINITIVOS
     return isinstance(e, OperationalError | InterfaceError | SinConexiones)

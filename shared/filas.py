@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from math import isfinite
 from typing import Any
+
+from sqlalchemy import Numeric, String
+from sqlalchemy.types import TypeEngine
 
 from shared.clima import (
     Encargo,
@@ -18,9 +22,10 @@ from shared.clima import (
     Resultado,
     fuente_json,
 )
+from shared.modelos import DatosClima
 
-PRECIPITACION_MAXIMA_MM = 9999.99
-DESCRIPCION_MAXIMA = 100
+COLUMNAS = DatosClima.__table__.c
+ENTERO_MAXIMO = 2**31 - 1  # of an INTEGER of MySQL
 
 
 def columnas_de(pedido: Pedido) -> dict[str, Any]:
@@ -88,21 +93,48 @@ def juntos(proveedores: Iterable[str]) -> str | None:
 
 
 def datos_de_clima(resultado: Resultado) -> dict[str, Any]:
-    """The row of datos_clima. A value too large for the customer's column stays whole in datos_completos."""
+    """The row of datos_clima. What the customer's column does not hold is null there, a text cut; datos_completos has
+    it whole."""
     valores = resultado.valores
     columnas = {"temperatura_promedio": valores.get("temperatura"), **valores}
     columnas.pop("temperatura", None)
-    lluvia = columnas.get("precipitacion")
-    if isinstance(lluvia, float) and lluvia > PRECIPITACION_MAXIMA_MM:  # years of rain exceed DECIMAL(6,2)
-        columnas["precipitacion"] = None
-    if texto := columnas.get("descripcion_clima"):  # a provider's own words, of any length
-        columnas["descripcion_clima"] = str(texto)[:DESCRIPCION_MAXIMA]
-    return {
-        **columnas,
-        "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],
-        "datos_completos": {
-            "valores": valores,
-            "dispersion": resultado.dispersion,
-            "fuentes": [fuente_json(f) for f in resultado.fuentes],
-        },
+    completos = {
+        "valores": valores,
+        "dispersion": resultado.dispersion,
+        "fuentes": [fuente_json(f) for f in resultado.fuentes],
     }
+    return {
+        **{campo: _en_su_columna(COLUMNAS[campo].type, valor) for campo, valor in columnas.items()},
+        "fuentes_utilizadas": [f.proveedor for f in resultado.fuentes if f.estado == EstadoFuente.USADA],
+        "datos_completos": _en_json(completos),
+    }
+
+
+def _en_su_columna(tipo: TypeEngine[Any], valor: Any) -> Any:
+    """As a column of this type holds it; None: it does not. Ten years of rain exceed DECIMAL(6,2)."""
+    if isinstance(tipo, String):
+        return _en_json(valor)[: tipo.length] if isinstance(valor, str) else None
+    if (
+        isinstance(valor, bool)
+        or not isinstance(valor, int | float)
+        or (isinstance(valor, float) and not isfinite(valor))
+    ):
+        return None
+    if isinstance(tipo, Numeric):
+        assert tipo.precision is not None
+        escala = tipo.scale or 0
+        cabe = abs(round(valor, escala)) < 10 ** (tipo.precision - escala)
+    else:
+        cabe = abs(round(valor)) <= ENTERO_MAXIMO
+    return valor if cabe else None
+
+
+def _en_json(valor: Any) -> Any:
+    """What JSON and UTF-8 can hold of it: no NaN, no infinity, no half of a character."""
+    if isinstance(valor, dict):
+        return {_en_json(str(clave)): _en_json(v) for clave, v in valor.items()}
+    if isinstance(valor, list | tuple):
+        return [_en_json(v) for v in valor]
+    if isinstance(valor, str):
+        return valor.encode(errors="replace").decode()
+    return None if isinstance(valor, float) and not isfinite(valor) else valor

@@ -6,6 +6,7 @@ station) asks `posible` for each of them first, so that no sentinel hides in a m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -25,21 +26,23 @@ def posible(campo: str, valor: Any) -> float | None:
     return float(valor) if minimo <= valor <= maximo else None
 
 
-def depurar(m: Medicion, *, diaria: bool = False) -> Medicion:
+def depurar(m: Medicion, *, diaria: bool = False, en_estacion: bool = False) -> Medicion:
     """Without the values that cannot be; `imposibles` says which they were. Doing it twice changes nothing.
 
-    diaria: its rain is that of a day. A minimum above its maximum loses both.
+    diaria: its rain is that of a day. en_estacion: its pressure is not at sea level, but where the station stands.
+    A minimum above its maximum loses both.
     """
+    otros = {"precipitacion": "precipitacion_dia"} if diaria else {}
+    otros |= {"presion_atmosferica": "presion_estacion"} if en_estacion else {}
     cambios: dict[str, float | None] = {}
     imposibles = dict(m.imposibles)
     for campo in CAMPOS_NUMERICOS:
         valor = getattr(m, campo)
         if valor is None:
             continue
-        limite = "precipitacion_dia" if diaria and campo == "precipitacion" else campo
-        cambios[campo] = queda = posible(limite, valor)
+        cambios[campo] = queda = posible(otros.get(campo, campo), valor)
         if queda is None:
-            imposibles[campo] = f"{escrito(campo, valor)} está fuera de lo posible"
+            imposibles[campo] = fuera(campo, [valor])
     minima, maxima = (cambios.get(f"temperatura_{extremo}") for extremo in ("min", "max"))
     if minima is not None and maxima is not None and minima > maxima:
         motivo = f"mínima {escrito('temperatura', minima)} y máxima {escrito('temperatura', maxima)} están al revés"
@@ -48,11 +51,17 @@ def depurar(m: Medicion, *, diaria: bool = False) -> Medicion:
     return replace(m, **cambios, imposibles=imposibles)  # type: ignore[arg-type]
 
 
+def fuera(campo: str, valores: Sequence[Any]) -> str:
+    """What is said of values that cannot be: «−999 °C está fuera de lo posible (24 lecturas)»."""
+    veces = f" ({len(valores)} lecturas)" if len(valores) > 1 else ""
+    return f"{escrito(campo, valores[0])} está fuera de lo posible{veces}"
+
+
 def escrito(campo: str, valor: Any) -> str:
     """A value with its unit, as people read it: «−999 °C»."""
     unidad = UNIDADES.get("temperatura" if campo.startswith("temperatura") else campo, "")
     if isinstance(valor, bool) or not isinstance(valor, int | float):
-        return f"«{str(valor)[:40]}»"
+        return f"«{str(valor)[:40]}»".encode(errors="replace").decode()
     if isinstance(valor, int) and abs(valor) > 10**15:
         return "un número enorme"
     numero = f"{valor:,.10g}".replace(",", " ") if isfinite(valor) and abs(valor) < 10**10 else f"{valor:g}"

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
-import structlog
+import orjson
 
 from shared import metricas
 from shared.almacen import abrir
-from shared.clima import EstadoFuente, Fuente, Lugar, Periodo, Proveedor, Resolucion, TipoConsulta
+from shared.clima import EstadoFuente, Fuente, Lugar, Medicion, Periodo, Proveedor, Resolucion, TipoConsulta
 from shared.db import Sesiones
 from shared.limites import Limites
 from shared.posible import depurar, posible
@@ -24,15 +24,13 @@ from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave
 from worker.cuentas import VACIA
 from worker.proveedores import crear_proveedores
 from worker.proveedores.cliente import Clave, Cliente, Lectura, Peticion
+from worker.proveedores.cuerpos import a_utc, entero, frontera, numero, texto
 from worker.proveedores.http import Causa, ErrorProveedor, Esperas, Http, Omitida, crear_sesion
 from worker.tramos import asentado
-
-log = structlog.get_logger()
 
 TARDE = "no respondió a tiempo"
 IMPOSIBLE = "todo lo que dijo está fuera de lo posible"
 INCOMPARABLE = "no dio ningún valor que se pueda comparar con los de las demás fuentes"
-INCOMPRENSIBLE = "respondió algo que no se entiende"
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
 SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
@@ -174,23 +172,17 @@ class Preguntador:
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
         cliente = self.proveedores[nombre]
         try:
-            if pregunta.periodo is None:
-                lectura = cliente.tiempo_real(peticion)
-            else:
-                lectura = cliente.historico(peticion, pregunta.periodo)
-            lectura = _depurada(lectura, pregunta.periodo)
-        except Omitida:
-            raise
+            with frontera(nombre):
+                if pregunta.periodo is None:
+                    lectura = cliente.tiempo_real(peticion)
+                else:
+                    lectura = cliente.historico(peticion, pregunta.periodo)
+                lectura = depurada(lectura, pregunta.periodo)
         except ErrorProveedor as e:
             self._limites.anotar(nombre, bien=_contesto(e), latencia_ms=http.latencia_ms)
             if e.estado in (401, 403) and clave is not None:
                 raise ErrorProveedor(self._claves.rechazada(clave), estado=e.estado) from e
             raise
-        except Exception as e:  # the provider's border: whatever a body holds, it costs this answer and no other
-            log.exception("cuerpo_incomprensible", proveedor=nombre)
-            metricas.incomprensibles.labels(nombre).inc()
-            self._limites.anotar(nombre, bien=False, latencia_ms=http.latencia_ms)
-            raise ErrorProveedor(INCOMPRENSIBLE) from e
         self._limites.anotar(nombre, bien=True, latencia_ms=http.latencia_ms)
         return lectura, http.laboratorio
 
@@ -218,14 +210,25 @@ class Preguntador:
         )
 
 
-def _depurada(lectura: Lectura, periodo: Periodo | None) -> Lectura:
-    """The one gate: no value of any provider gets further that cannot be (shared/posible.py)."""
+def depurada(lectura: Lectura, periodo: Periodo | None) -> Lectura:
+    """The one gate: no value of any provider gets further that cannot be (shared/posible.py), and nothing that cannot
+    be kept as JSON in UTF-8. Raises whatever a client's mistake makes it raise, inside the provider's border."""
     diaria = periodo is not None and periodo.resolucion == Resolucion.DIARIA
     return replace(
         lectura,
-        mediciones=[depurar(m, diaria=diaria) for m in lectura.mediciones],
+        mediciones=[_guardable(depurar(m, diaria=diaria)) for m in lectura.mediciones],
         altura_m=posible("altura_m", lectura.altura_m),
+        estacion=texto(lectura.estacion),
+        distancia_km=numero(lectura.distancia_km),
     )
+
+
+def _guardable(m: Medicion) -> Medicion:
+    if m.observado_en is not None and a_utc(m.observado_en) is None:
+        m = replace(m, observado_en=None)
+    descripcion, codigo = texto(m.descripcion_clima), entero(m.codigo_clima)
+    extras = orjson.loads(orjson.dumps(m.extras)) if m.extras else m.extras  # NaN becomes null
+    return replace(m, descripcion_clima=descripcion, codigo_clima=codigo, extras=extras)
 
 
 def _contesto(e: ErrorProveedor) -> bool:

@@ -12,13 +12,14 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import StatementError
 
 from shared import archivo, consultas, metricas
 from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
 from shared.cola import anotar_fin
-from shared.db import Sesiones, crear_motor
+from shared.db import Sesiones, crear_motor, pasajero
 from shared.lugares import zona_horaria
 from shared.modelos import CodigoError, Estado
 from shared.settings import Settings
@@ -26,6 +27,7 @@ from worker.combinar import TERRENO, a_la_altura, combinar
 from worker.historico import Historico
 from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.proveedores.cliente import Cliente, Lectura
+from worker.proveedores.cuerpos import frontera
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
 from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
@@ -34,6 +36,10 @@ log = structlog.get_logger()
 
 AVANCE_S = 0.5
 HOY_NO_TERMINA = "El periodo aún no termina en ese lugar; pida resolución horaria, o espere a que termine el día."
+NO_GUARDADA = (
+    "La respuesta no se pudo guardar por un error interno, que ya quedó anotado. "
+    "Si «reintentar» da lo mismo, avise a quien mantiene el sistema."
+)
 
 
 class Proceso:
@@ -74,6 +80,14 @@ class Proceso:
     def _hasta_su_fin(self, encargo: Encargo, cola: TipoConsulta) -> str:
         """completada, error, or, where it goes on, reintento, aplazada or abandonada."""
         try:
+            return self._intentar(encargo, cola)
+        except StatementError as e:
+            if pasajero(e):
+                raise  # it was insisted on for long enough; the sweep will hand the consulta to somebody else
+            return self._no_guardada(encargo)
+
+    def _intentar(self, encargo: Encargo, cola: TipoConsulta) -> str:
+        try:
             self._trabajar(encargo)
             anotar_fin(self._redis, cola)
         except Abandonada:
@@ -84,6 +98,11 @@ class Proceso:
         except Fracaso as e:
             return self._registrar(encargo, e)
         return "completada"
+
+    def _no_guardada(self, encargo: Encargo) -> str:
+        """The database refuses what was to be written, and would again. The log tells a developer why."""
+        log.exception("consulta_no_guardada")
+        return self._registrar(encargo, Fracaso(CodigoError.INTERNO, NO_GUARDADA, definitivo=True))
 
     def _trabajar(self, encargo: Encargo) -> None:
         lugar = encargo.pedido.lugar or self._ubicar(encargo)
@@ -136,7 +155,8 @@ class Proceso:
         ciudad = encargo.pedido.ciudad or ""
         http = self.preguntador.http("openmeteo", monotonic() + self._plazo_s)
         try:
-            lugar = self._geocodificador.resolver(http, ciudad)
+            with frontera("openmeteo"):
+                lugar = self._geocodificador.resolver(http, ciudad)
         except (ErrorProveedor, Omitida) as e:
             raise Fracaso(CodigoError.PROVEEDORES_FALLARON, f"No se pudo buscar la ciudad: {e.motivo}.") from e
         if lugar is None:

@@ -12,8 +12,9 @@ from shared.clima import Lugar
 from shared.db import Sesiones
 from shared.modelos import EstadoPrueba
 from shared.settings import Settings
-from worker.preguntar import INCOMPRENSIBLE, Preguntador
+from worker.preguntar import Preguntador
 from worker.proveedores.cliente import Clave, Peticion
+from worker.proveedores.cuerpos import frontera
 from worker.proveedores.http import ErrorProveedor, Omitida
 
 log = structlog.get_logger()
@@ -48,14 +49,12 @@ class Probador:
         http = self._preguntador.http(prueba.proveedor, monotonic() + self._plazo_s, clave)
         peticion = Peticion(http, BOGOTA, frozenset({"temperatura"}), clave)
         try:
-            lectura = self._preguntador.proveedores[prueba.proveedor].tiempo_real(peticion)
+            with frontera(prueba.proveedor):
+                lectura = self._preguntador.proveedores[prueba.proveedor].tiempo_real(peticion)
         except ErrorProveedor as e:
             if e.estado in (401, 403):
                 return EstadoPrueba.RECHAZADA, RECHAZO
             return EstadoPrueba.SIN_RESPUESTA, f"No se pudo probar: {e.motivo}."
         except Omitida as e:
             return EstadoPrueba.SIN_RESPUESTA, f"No se pudo probar: {e.motivo}."
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
-            log.exception("cuerpo_incomprensible", proveedor=prueba.proveedor)
-            return EstadoPrueba.SIN_RESPUESTA, f"No se pudo probar: {INCOMPRENSIBLE}."
         return (EstadoPrueba.RECHAZADA, RECHAZO) if lectura.clave_rechazada else (EstadoPrueba.VALIDA, None)

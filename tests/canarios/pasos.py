@@ -181,5 +181,5 @@ def romper_la_base(r: Recorrido, beto: str) -> None:
     assert r.http.json("POST", "/api/api-keys", beto, **clave).status_code == 500
     r.sql("RENAME TABLE datos_clima TO datos_clima_lejos")
     r.consulta(beto)
-    esperar(lambda: "raised unexpected" in r.pila.texto(), "a worker that cannot write")
+    esperar(lambda: "consulta_no_guardada" in r.pila.texto(), "a worker that cannot write")
     r.sql("RENAME TABLE datos_clima_lejos TO datos_clima")

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -124,6 +125,11 @@ def test_la_api_avisa_que_esta_lista_recarga_sin_cerrar_y_para(maquina: Maquina)
         api.parar()
 
 
+def por_instancia(respuestas: dict[str, Any]) -> dict[str, Any]:
+    """What each worker answered, by the name before its @."""
+    return {nodo.partition("@")[0]: respuesta for nodo, respuesta in respuestas.items()}
+
+
 INSTANCIAS: dict[str, tuple[dict[str, str], set[str]]] = {  # name → its own file's settings, the queues it serves
     "tiempo-real-1": ({}, {"tiempo_real", "mantenimiento"}),
     "historico-2": ({}, {"historico", "mantenimiento"}),
@@ -152,10 +158,10 @@ def test_el_nombre_del_trabajador_o_el_fichero_de_su_instancia_eligen_sus_colas(
             return len(inspector.active_queues() or {}) == len(INSTANCIAS)
 
         esperar(respondieron, "the workers answering")
-        colas = {nodo.partition("@")[0]: {c["name"] for c in suyas} for nodo, suyas in inspector.active_queues().items()}
-        cifras = {nodo.partition("@")[0]: c["pool"]["max-concurrency"] for nodo, c in inspector.stats().items()}
+        vistas, cifras = por_instancia(inspector.active_queues()), por_instancia(inspector.stats())
+        colas = {nombre: {c["name"] for c in suyas} for nombre, suyas in vistas.items()}
         assert colas == {nombre: suyas for nombre, (_, suyas) in INSTANCIAS.items()}
-        assert cifras["nocturno"] == 3
+        assert cifras["nocturno"]["pool"]["max-concurrency"] == 3
         assert all(r.keys(f"{PREFIJO}trabajador:{nombre}@*") for nombre in INSTANCIAS)
         for unidad in unidades:
             unidad.parar()

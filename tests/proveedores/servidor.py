@@ -50,6 +50,7 @@ def servir() -> Iterator[Respuestas]:
 
     class Manejador(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             partes = urlsplit(self.path)

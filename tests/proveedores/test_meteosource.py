@@ -17,7 +17,7 @@ from worker.proveedores.cielo import METEOSOURCE, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteosource import Meteosource
-from worker.proveedores.meteosource_lectura import leer_actual, leer_diario, leer_serie
+from worker.proveedores.meteosource_lectura import leer_actual, leer_serie
 
 ZONA = ZoneInfo("America/Bogota")
 BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
@@ -69,20 +69,6 @@ def test_lee_los_cuerpos_grabados_de_ahora(red: Respuestas, ficha: dict[str, Any
     medicion = ahora(red)
     comparar(medicion, esperado)
     assert medicion.extras["cielo_propio"]["texto"] == esperado["descripcion_clima"]
-
-
-@pytest.mark.parametrize(("ficha", "esperado"), exitos("meteosource", "tiempo_real"))
-def test_lee_los_dias_grabados(red: Respuestas, ficha: dict[str, Any], esperado: dict[str, Any]) -> None:
-    red.siempre(cuerpo(ficha))
-    recibido = http().json(f"{red.base}/x")
-    registros = esperado.get("registros_diarios", [])
-    if not registros:
-        assert not recibido.get("daily")
-        return
-    for medicion, registro in zip(leer_diario(recibido), registros, strict=True):
-        comparar(medicion, registro)
-        assert medicion.extras["cielo_propio"]["texto"] == registro["descripcion_clima"]
-        assert str(medicion.fecha) == registro["fecha"]
 
 
 @pytest.mark.parametrize(("ficha", "esperado"), exitos("meteosource", "historico"))

@@ -17,7 +17,7 @@ from worker.proveedores.cielo import OPENWEATHER, cielo
 from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.openweather import LLAMADAS, OpenWeather
-from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_lugares, leer_resumen, leer_serie
+from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_resumen, leer_serie
 
 ZONA = ZoneInfo("America/Bogota")
 BOGOTA = Lugar(4.60971, -74.08175, zona_horaria="America/Bogota")
@@ -111,15 +111,6 @@ def test_los_errores_grabados_son_errores_con_motivo(red: Respuestas, ficha: dic
     assert not e.value.reintentable
     assert len(red.pedidas) == 1
     assert "http" not in e.value.motivo
-
-
-@pytest.mark.parametrize(("ficha", "esperado"), exitos("openweathermap", "geocodificacion"))
-def test_lee_los_lugares_grabados(red: Respuestas, ficha: dict[str, Any], esperado: dict[str, Any]) -> None:
-    nuestros = [
-        {c: getattr(lugar, c) for c in ("nombre", "pais", "region", "latitud", "longitud", "zona_horaria")}
-        for lugar in leer_lugares(por_la_red(red, cuerpo(ficha)))
-    ]
-    assert nuestros == esperado["lugares"]
 
 
 def test_pide_metric_y_en_espanol(red: Respuestas) -> None:
@@ -436,12 +427,6 @@ def test_lo_que_falla_a_mitad_falla_entero(red: Respuestas) -> None:
         historia(red, date(2020, 1, 1), date(2020, 1, 31))
     assert e.value.estado == 429
     assert len(red.pedidas) == 2
-
-
-def test_un_lugar_sin_coordenadas_no_es_un_lugar() -> None:
-    assert leer_lugares([{"name": "X", "lat": None, "lon": 1}, None]) == []
-    with pytest.raises(ErrorProveedor):
-        leer_lugares({"cod": "400"})
 
 
 def _ok(cuerpo: object) -> tuple[int, bytes, dict[str, str]]:

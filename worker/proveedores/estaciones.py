@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import asin, cos, inf, radians, sin, sqrt
 from statistics import fmean, median
 from typing import Any, NamedTuple, TypeVar
 
 from shared.clima import CAMPOS_NUMERICOS, Lugar, Medicion, Resolucion, iso_utc
+from shared.posible import fuera, posible
 from worker.combinar import media_vectorial
 
 T = TypeVar("T")
@@ -57,16 +58,20 @@ class Dato:
 
 @dataclass(frozen=True, slots=True)
 class Serie:
-    """What one station says of one field. lejos_km: from the place asked about; inf when it is not known."""
+    """What one station says of one field. lejos_km: from the place asked about; inf when it is not known.
+
+    datos: the readings that can be. imposibles: those that cannot, which count for nothing and are told.
+    """
 
     estacion: Estacion
     lejos_km: float
     datos: list[Dato]
+    imposibles: list[Dato] = field(default_factory=list)
 
     def ficha(self) -> dict[str, Any]:
         """For extras: who measured, how far, and when last."""
         quien = {"estacion": self.estacion.nombre or self.estacion.codigo, "codigo": self.estacion.codigo}
-        ultimo = iso_utc(max(d.en for d in self.datos))
+        ultimo = iso_utc(max(d.en for d in self.datos or self.imposibles))
         return {**quien, "distancia_km": self.distancia_km, "observado_en": ultimo}
 
     @property
@@ -117,19 +122,36 @@ def sin_repetir(datos: Iterable[Dato]) -> list[Dato]:
     return list(unicos.values())
 
 
+def separar(datos: Iterable[Dato]) -> tuple[list[Dato], list[Dato]]:
+    """Those that can be, as shared/posible.py reads them, and those that cannot."""
+    buenos, malos = [], []
+    for d in datos:
+        valor = posible("presion_estacion" if d.campo == "presion_atmosferica" else d.campo, d.valor)
+        if valor is None:
+            malos.append(d)
+        else:
+            buenos.append(d if valor == d.valor else replace(d, valor=valor))
+    return buenos, malos
+
+
 def mas_cercanas(
     datos: list[Dato], estaciones: Mapping[str, Estacion], lugar: Lugar, alcance: Mapping[str, float], desde: datetime
 ) -> dict[str, Serie]:
-    """Of each field the nearest station that read after `desde`. alcance: field → how far it may be, km."""
-    series: dict[str, Serie] = {}
+    """Of each field the nearest station that read after `desde`, or, where none did, that said then what cannot be.
+
+    alcance: field → how far it may be, km.
+    """
+    series: dict[str, list[Serie]] = defaultdict(list)
     for (campo, codigo), suyos in agrupar(datos, lambda d: (d.campo, d.estacion)).items():
         lejos = distancia_km(lugar, estaciones[codigo])
-        mejor = series.get(campo)
         if max(d.en for d in suyos) < desde or not alcanza(lejos, alcance[campo]):
             continue
-        if mejor is None or (lejos, codigo) < (mejor.lejos_km, mejor.estacion.codigo):
-            series[campo] = Serie(estaciones[codigo], lejos, suyos)
-    return series
+        buenos, malos = separar(suyos)
+        vive = any(d.en >= desde for d in buenos)
+        series[campo].append(Serie(estaciones[codigo], lejos, buenos if vive else [], malos))
+    return {
+        campo: min(suyas, key=lambda s: (not s.datos, s.lejos_km, s.estacion.codigo)) for campo, suyas in series.items()
+    }
 
 
 def alcanza(lejos_km: float, maximo_km: float) -> bool:
@@ -146,28 +168,38 @@ def principal(series: Iterable[Serie]) -> Serie:
 
 def actual(series: Iterable[Serie]) -> Medicion:
     """The newest reading of each field; of rain, what fell in the hour that ends with its newest reading."""
-    datos = [d for serie in series for d in serie.datos]
+    todas = list(series)
+    datos, malos = [d for s in todas for d in s.datos], [d for s in todas for d in s.imposibles]
     valores = {}
     for campo, suyos in agrupar(datos, lambda d: d.campo).items():
         ultimo = max(d.en for d in suyos)
         lecturas = _un_sensor([d for d in suyos if d.en > ultimo - HORA])
         lluvia = campo == "precipitacion"
         valores[campo] = sum(d.valor for d in lecturas) if lluvia else max(lecturas, key=lambda d: d.en).valor
-    return _medicion(valores, max(d.en for d in datos))
+    return replace(_medicion(valores, max(d.en for d in datos or malos)), imposibles=_dichos(malos))
 
 
 def por_tramos(series: Iterable[Serie], resolucion: Resolucion, zona: tzinfo) -> list[Medicion]:
-    """One Medicion per hour or per day of that zone, in order; each begins when its observado_en says."""
+    """One Medicion per hour or per day of that zone, in order; each begins when its observado_en says.
+
+    Made of the readings that can be; where one cannot, its imposibles says so.
+    """
     diaria = resolucion == Resolucion.DIARIA
 
     def cubo(d: Dato) -> datetime:
         local = d.en.astimezone(zona).replace(minute=0, second=0, microsecond=0)
         return local.replace(hour=0) if diaria else local
 
-    datos = [d for s in series for d in (_sin_dias_flojos(s.datos, cubo) if diaria else s.datos)]
+    todas = list(series)
+    datos = agrupar((d for s in todas for d in (_sin_dias_flojos(s.datos, cubo) if diaria else s.datos)), cubo)
+    malos = agrupar((d for s in todas for d in s.imposibles), cubo)
     return [
-        replace(_medicion(_resumir(suyos, diaria), inicio.astimezone(UTC)), fecha=inicio.date())
-        for inicio, suyos in sorted(agrupar(datos, cubo).items())
+        replace(
+            _medicion(_resumir(datos.get(inicio, []), diaria), inicio.astimezone(UTC)),
+            fecha=inicio.date(),
+            imposibles=_dichos(malos.get(inicio, [])),
+        )
+        for inicio in sorted(datos.keys() | malos.keys())
     ]
 
 
@@ -222,11 +254,17 @@ def _un_sensor(datos: list[Dato]) -> list[Dato]:
 
 def _sin_dias_flojos(datos: list[Dato], dia: Callable[[Dato], datetime]) -> list[Dato]:
     """Without the days of which only some hours came: their rain would be too little and their mean a night's."""
+    if not datos:
+        return []
     horas: dict[datetime, set[int]] = defaultdict(set)
     for d in datos:
         horas[dia(d)].add(d.en.hour)
     minimo = COBERTURA * median(len(h) for h in horas.values())
     return [d for d in datos if len(horas[dia(d)]) >= minimo]
+
+
+def _dichos(malos: Iterable[Dato]) -> dict[str, str]:
+    return {campo: fuera(campo, [d.valor for d in suyos]) for campo, suyos in agrupar(malos, lambda d: d.campo).items()}
 
 
 def _medicion(valores: Mapping[str, float], en: datetime) -> Medicion:

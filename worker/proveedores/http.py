@@ -204,12 +204,14 @@ class Http:
             fallo = ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True)
         except requests.RequestException:
             fallo = ErrorProveedor("la petición no se pudo hacer")
+        except ValueError:  # requests reads a Location even where it is not to be followed
+            fallo = ErrorProveedor("redirige a una dirección que no se entiende")
         raise fallo  # out here, so that no exception whose text holds the URL, and maybe a key, hangs on it
 
     def _interpretar(self, respuesta: requests.Response) -> Any:
         estado = respuesta.status_code
         if 300 <= estado < 400:
-            destino = urlsplit(respuesta.headers.get("Location", "")).hostname or "otro lugar"
+            destino = _servidor(respuesta.headers.get("Location", "")) or "otro lugar"
             raise ErrorProveedor(f"redirige a {destino} y no se sigue", estado=estado)
         crudo = self._leer(respuesta)
         if estado == 200:
@@ -260,4 +262,11 @@ def _retry_after(valor: str | None) -> float | None:
     try:
         return max(0.0, (parsedate_to_datetime(valor) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _servidor(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # «http://[», say
         return None

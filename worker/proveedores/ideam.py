@@ -2,7 +2,7 @@
 
 Sources: dev.socrata.com/docs (paging, app-tokens, response-codes); data sets, columns and sensors as recorded bodies
 and the clients of ProjectPythia/AtmosCol-2023 and sergiobc27/ideam-data-automator have them. Every value comes as text
-and a null key is left out. IDEAM validates nothing of this: what cannot be is dropped.
+and a null key is left out. IDEAM validates nothing of this.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
 from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cuerpos import INCOMPRENSIBLE
 from worker.proveedores.estaciones import (
     HORA,
     Caja,
@@ -33,13 +34,13 @@ from worker.proveedores.estaciones import (
     mas_cercanas,
     por_tramos,
     principal,
+    separar,
     ya_pasaron,
 )
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.ideam_lectura import (
     HORA_LEGAL,
-    INCOMPRENSIBLE,
-    RANGOS,
+    SENSORES,
     en_su_hora,
     leer_catalogo,
     leer_datos,
@@ -62,7 +63,7 @@ CON_EXTREMOS = frozenset(CONJUNTOS) | {"temperatura_min", "temperatura_max"}
 # How far a station may be: a shower of the Andes is some 10 km wide; the rest changes with height more than with
 # distance, and within 30 km there is nearly always a station at a like height.
 RADIO_KM = 30.0
-ALCANCE_KM = {**dict.fromkeys(RANGOS, RADIO_KM), "precipitacion": 10.0}
+ALCANCE_KM = {**dict.fromkeys(SENSORES.values(), RADIO_KM), "precipitacion": 10.0}
 EDAD_MAXIMA = timedelta(hours=3)  # older is not the weather of now
 
 
@@ -150,7 +151,7 @@ class Ideam:
             codigo = barometro.estacion.codigo
             juntos = termometro is not None and termometro.estacion.codigo == codigo
             mediciones = [al_mar(m, altura[codigo], m.temperatura if juntos else None) for m in mediciones]
-        if all(m.vacia for m in mediciones):
+        if all(m.vacia and not m.imposibles for m in mediciones):
             raise Omitida("no se conoce la altura de su estación, y así su presión no se puede comparar")
         extras: dict[str, Any] = {"estaciones": {campo: serie.ficha() for campo, serie in series.items()}}
         extras |= {campo: e.motivo for campo, e in fallos.items()}
@@ -264,7 +265,10 @@ def _pasado(periodo: Periodo, ahora: datetime) -> Periodo:
 
 
 def _serie(soda: _Soda, lugar: Lugar, campo: str, periodo: Periodo) -> Serie | None:
-    """The nearest station with at least half the hours of the best of its neighbours. None: no station has data."""
+    """The nearest station with at least half the hours of the best of its neighbours. None: no station has data.
+
+    Hours with a reading that can be; where no station has any, the nearest that said what cannot.
+    """
     if not soda.hay_tiempo:
         raise ErrorProveedor("no alcanzó el tiempo de la consulta")
     cercanas = _con_datos(soda, lugar, campo, periodo)
@@ -275,11 +279,9 @@ def _serie(soda: _Soda, lugar: Lugar, campo: str, periodo: Periodo) -> Serie | N
     for tramo in periodo.tramos(DIAS_POR_CONSULTA):
         filas += soda.todas(CONJUNTOS[campo], f"codigoestacion in ({codigos}) and {_durante(tramo)}", DE_DATO)
     por_estacion = agrupar(leer_datos(filas, campo), lambda d: d.estacion)
-    horas = {c: len({d.en.replace(minute=0, second=0, microsecond=0) for d in v}) for c, v in por_estacion.items()}
-    for lejos, estacion in cercanas:
-        if 2 * horas.get(estacion.codigo, 0) >= max(horas.values(), default=1):
-            return Serie(estacion, lejos, por_estacion[estacion.codigo])
-    return None
+    series = [Serie(e, lejos, *separar(por_estacion[e.codigo])) for lejos, e in cercanas if e.codigo in por_estacion]
+    horas = [len({d.en.replace(minute=0, second=0, microsecond=0) for d in serie.datos}) for serie in series]
+    return next((serie for serie, n in zip(series, horas, strict=True) if 2 * n >= max(horas)), None)
 
 
 def _con_datos(soda: _Soda, lugar: Lugar, campo: str, periodo: Periodo) -> list[tuple[float, Estacion]]:

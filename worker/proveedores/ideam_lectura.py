@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from math import isfinite
 from typing import Any
 
 from shared.db import plegar
+from shared.posible import posible
+from worker.proveedores.cuerpos import INCOMPRENSIBLE, a_utc, bloque, codigo, instante_iso, numero_escrito, texto
 from worker.proveedores.estaciones import Dato, Estacion, agrupar, sin_repetir
 from worker.proveedores.http import ErrorProveedor
 
@@ -42,24 +43,15 @@ FACTORES = {
     "velocidad_viento": {"": 3.6, "km/h": 1.0, "kt": 1.852},
     "presion_atmosferica": {"": 1.0, "mmhg": 1.33322387415, "pa": 0.01},
 }
-# What can be in Colombia, in our units; beyond are sentinels (-9999, 9999) and broken sensors. Rain: of one reading.
-RANGOS = {
-    "temperatura": (-30.0, 50.0),
-    "temperatura_min": (-30.0, 50.0),
-    "temperatura_max": (-30.0, 50.0),
-    "humedad_relativa": (0.0, 100.0),
-    "presion_atmosferica": (500.0, 1080.0),
-    "velocidad_viento": (0.0, 216.0),
-    "direccion_viento": (0.0, 360.0),
-    "precipitacion": (0.0, 150.0),
-}
 HORA_LEGAL = timezone(timedelta(hours=-5))  # no summer time since 1993
 HOLGURA = timedelta(minutes=15)  # how far a station's clock may be ahead of ours
-INCOMPRENSIBLE = "respondió algo que no se entiende"
 
 
 def leer_datos(filas: list[dict[str, Any]], campo: str | None = None) -> list[Dato]:
-    """Rows → readings, each once; times as Colombian. campo: what the data set measures, if it is only one thing."""
+    """Rows → readings, each once, those that cannot be as well (estaciones.separar); times as Colombian.
+
+    campo: what the data set measures, if it is only one thing.
+    """
     if filas and not any("fechaobservacion" in fila for fila in filas):
         raise ErrorProveedor(INCOMPRENSIBLE)
     datos = sin_repetir(d for fila in filas if (d := _dato(fila, campo)))
@@ -70,24 +62,28 @@ def leer_estaciones(filas: list[dict[str, Any]]) -> dict[str, Estacion]:
     """The stations named in rows of readings, by code."""
     estaciones: dict[str, Estacion] = {}
     for fila in filas:
-        codigo = str(fila.get("codigoestacion") or "")
-        if codigo and codigo not in estaciones:
-            posicion = _numero(fila.get("latitud")), _numero(fila.get("longitud"))
-            estaciones[codigo] = Estacion(codigo, _nombre(fila.get("nombreestacion")), *posicion)
+        suyo = codigo(fila.get("codigoestacion"))
+        if suyo and suyo not in estaciones:
+            posicion = _latitud(fila.get("latitud")), _longitud(fila.get("longitud"))
+            estaciones[suyo] = Estacion(suyo, texto(fila.get("nombreestacion")), *posicion)
     return estaciones
 
 
 def leer_catalogo(filas: list[dict[str, Any]]) -> list[Estacion]:
     """The catalogue. `ubicaci_n` has its two numbers exchanged in many rows, so the plain columns go first."""
     estaciones = []
-    for fila in (f for f in filas if f.get("codigo")):
-        punto = fila["ubicaci_n"] if isinstance(fila.get("ubicaci_n"), dict) else {}
-        latitud = _numero(fila.get("latitud", punto.get("latitude")))
-        longitud = _numero(fila.get("longitud", punto.get("longitude")))
+    for fila in filas:
+        suyo = codigo(fila.get("codigo"))
+        if suyo is None:
+            continue
+        punto = bloque(fila, "ubicaci_n")
+        latitud = numero_escrito(fila.get("latitud", punto.get("latitude")))
+        longitud = numero_escrito(fila.get("longitud", punto.get("longitude")))
         if latitud is not None and longitud is not None and abs(latitud) > abs(longitud):
             latitud, longitud = longitud, latitud  # Colombia lies between 66 and 82 degrees west
-        altura = _numero(fila.get("altitud"))
-        estaciones.append(Estacion(str(fila["codigo"]), _nombre(fila.get("nombre")), latitud, longitud, altura))
+        altura = posible("altura_m", numero_escrito(fila.get("altitud")))
+        posicion = _latitud(latitud), _longitud(longitud)
+        estaciones.append(Estacion(suyo, texto(fila.get("nombre")), *posicion, altura))
     return estaciones
 
 
@@ -105,45 +101,35 @@ def en_su_hora(datos: list[Dato], ahora: datetime) -> list[Dato]:
 
 
 def _dato(fila: dict[str, Any], campo: str | None) -> Dato | None:
-    """None: not weather, without a station, a time or a number, or a number that cannot be."""
-    sensor, estacion = str(fila.get("codigosensor") or ""), fila.get("codigoestacion")
+    """None: not weather, or without a station, a time or a number."""
+    sensor, estacion = codigo(fila.get("codigosensor")) or "", codigo(fila.get("codigoestacion"))
     campo = SENSORES.get(sensor) or _por_descripcion(fila.get("descripcionsensor")) or campo
-    en, valor = _instante(fila.get("fechaobservacion")), _numero(fila.get("valorobservado"))
-    if campo is None or en is None or valor is None or not estacion:
+    en, valor = _instante(fila.get("fechaobservacion")), numero_escrito(fila.get("valorobservado"))
+    if campo is None or en is None or valor is None or estacion is None:
         return None
     factores = FACTORES.get(campo, {"": 1.0})
     valor *= factores.get(plegar(str(fila.get("unidadmedida") or "")).strip(), factores[""])
-    minimo, maximo = RANGOS[campo]
-    return Dato(str(estacion), sensor, campo, en, valor) if minimo <= valor <= maximo else None
+    return Dato(estacion, sensor, campo, en, valor)
 
 
-def _por_descripcion(texto: Any) -> str | None:
-    plano = plegar(str(texto or ""))
+def _por_descripcion(dicha: Any) -> str | None:
+    plano = plegar(texto(dicha) or "")
     return next((campo for patron, campo in DESCRIPCIONES if patron.search(plano)), None)
 
 
 def _instante(valor: Any) -> datetime | None:
     """ISO without a zone, Colombian (17.8 °C at 09:00 and 12.7 at 23:00 in Bogotá); the export writes mm/dd/yyyy AM."""
-    texto = str(valor)
+    if en := instante_iso(valor, HORA_LEGAL):
+        return en
     try:
-        en = datetime.fromisoformat(texto)
+        return a_utc(datetime.strptime(str(valor), "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=HORA_LEGAL))
     except ValueError:
-        try:
-            en = datetime.strptime(texto, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=HORA_LEGAL)
-        except ValueError:
-            return None
-    return (en if en.tzinfo else en.replace(tzinfo=HORA_LEGAL)).astimezone(UTC) if en.year > 1900 else None
-
-
-def _numero(valor: Any) -> float | None:
-    """Text or number; True is neither."""
-    try:
-        numero = float(valor)
-    except (TypeError, ValueError, OverflowError):
         return None
-    return None if isinstance(valor, bool) or not isfinite(numero) else numero
 
 
-def _nombre(valor: Any) -> str | None:
-    """Their names have doubled spaces."""
-    return " ".join(str(valor or "").split()) or None
+def _latitud(valor: Any) -> float | None:
+    return posible("latitud", numero_escrito(valor))
+
+
+def _longitud(valor: Any) -> float | None:
+    return posible("longitud", numero_escrito(valor))

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from shared.clima import Medicion, Periodo, Resolucion
 from shared.settings import Settings
 from worker.proveedores.cliente import Clave, Da, Lectura, Peticion
+from worker.proveedores.cuerpos import Cuerpo, objeto
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteoblue_lectura import DIARIO, HORARIO, leer_actual, leer_altura, leer_serie
 
@@ -120,12 +121,9 @@ def _firmada(ruta: str, params: dict[str, Any], clave: Clave) -> str:
     return f"{enviada}&sig={firma(f'{ruta}?{claro}', clave.secreto)}"
 
 
-def _objeto(cuerpo: Any) -> dict[str, Any]:
+def _objeto(recibido: Any) -> Cuerpo:
     """One place per call is asked for, but a list of one is understood. An error can come with a 200."""
-    if isinstance(cuerpo, list) and cuerpo:
-        cuerpo = cuerpo[0]
-    if not isinstance(cuerpo, dict):
-        raise ErrorProveedor("respondió algo que no se entiende")
+    cuerpo = objeto(recibido)
     if cuerpo.get("error") or cuerpo.get("error_message"):
         raise _con_motivo(ErrorProveedor("rechazó la petición", cuerpo=cuerpo))
     return cuerpo

@@ -7,14 +7,15 @@ be asked for. The Spanish texts are ours; what they mean in the vocabulary of al
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from shared.clima import Medicion, Resolucion
+from shared.posible import fuera, posible
 from worker.proveedores.cielo import METEOBLUE_DIARIO, METEOBLUE_HORARIO, cielo, propio
+from worker.proveedores.cuerpos import bloque, entero, fecha, instante_iso, instante_unix, numero
 from worker.proveedores.http import ErrorProveedor
 
-SIN_DATO = -990.0  # -999 in bodies of the first version of the API
 Objeto = dict[str, Any]
 
 # data_current.pictocode and data_day.pictocode
@@ -106,28 +107,33 @@ def leer_actual(cuerpo: Objeto) -> Medicion:
     """`data_current` (temperature, a wind that can be null, pictocode), and from the row of `data_1h` of the same hour
     what it lacks: humidity, pressure, direction, rain, UV. The rain is that row's, mm in an hour: the clock hour that
     holds this moment."""
-    bloque = cuerpo.get("data_current")
-    if not isinstance(bloque, dict):
+    if not isinstance(cuerpo.get("data_current"), dict):
         raise ErrorProveedor("respondió sin datos actuales")
-    actual = _fila(bloque, 0)
+    actual = _fila(cuerpo["data_current"], 0)
     instante = _instante(actual.get("time"), _desfase(cuerpo))
     hora = _fila_de(cuerpo, instante)
-    valores = _valores(hora, HORARIO, cuerpo)
-    valores |= {campo: v for campo, v in _valores(actual, HORARIO, cuerpo).items() if v is not None}
+    valores, imposibles = _preferidos(_valores(actual, HORARIO, cuerpo), _valores(hora, HORARIO, cuerpo))
     visto = _cielo(
         (actual.get("pictocode"), DE_DIA), (actual.get("pictocode_detailed"), DE_HORA), (hora.get("pictocode"), DE_HORA)
     )
-    return Medicion(**valores, **visto, observado_en=instante)
+    return Medicion(**valores, **visto, observado_en=instante, imposibles=imposibles)
+
+
+def _preferidos(actual: Objeto, hora: Objeto) -> tuple[Objeto, dict[str, str]]:
+    """Each value of now, or that of its hour where now has none or one that cannot be: then also what is said of it."""
+    malos = {c for c, v in actual.items() if v is not None and posible(c, v) is None and hora[c] is not None}
+    dados = {c: v for c, v in actual.items() if v is not None and c not in malos}
+    return {**hora, **dados}, {c: fuera(c, [actual[c]]) for c in malos}
 
 
 def leer_serie(cuerpo: Objeto, resolucion: Resolucion) -> list[Medicion]:
     """`data_day` as one Medicion per local day (wind: the day's mean), or `data_1h` as one per hour."""
     diaria = resolucion == Resolucion.DIARIA
-    bloque = cuerpo.get("data_day" if diaria else "data_1h")
-    if not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+    serie = bloque(cuerpo, "data_day" if diaria else "data_1h")
+    if not isinstance(serie.get("time"), list):
         raise ErrorProveedor("respondió sin la serie pedida")
     leer = _un_dia if diaria else _una_hora
-    filas = (_fila(bloque, n) for n in range(len(bloque["time"])))
+    filas = (_fila(serie, n) for n in range(len(serie["time"])))
     return [m for fila in filas if (m := leer(fila, cuerpo)) is not None]
 
 
@@ -165,88 +171,66 @@ def _dia_de_marca(instante: datetime | None, desfase: timedelta | None) -> date 
 
 def _fila_de(cuerpo: Objeto, instante: datetime | None) -> Objeto:
     """The row of data_1h whose hour holds this instant; empty where there is none."""
-    bloque = cuerpo.get("data_1h")
-    if instante is None or not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+    serie = bloque(cuerpo, "data_1h")
+    if instante is None or not isinstance(serie.get("time"), list):
         return {}
     desfase = _desfase(cuerpo)
-    for n, marca in enumerate(bloque["time"]):
+    for n, marca in enumerate(serie["time"]):
         hora = _instante(marca, desfase)
         if hora is not None and hora <= instante < hora + timedelta(hours=1):
-            return _fila(bloque, n)
+            return _fila(serie, n)
     return {}
 
 
-def _fila(bloque: Objeto, n: int) -> Objeto:
+def _fila(serie: Objeto, n: int) -> Objeto:
     """The n-th value of every column; a value that is not in a list is the first and only one."""
-    columnas = {nombre: columna if isinstance(columna, list) else [columna] for nombre, columna in bloque.items()}
+    columnas = {nombre: columna if isinstance(columna, list) else [columna] for nombre, columna in serie.items()}
     return {nombre: columna[n] for nombre, columna in columnas.items() if n < len(columna)}
 
 
 def _valores(fila: Objeto, tabla: dict[str, tuple[str, str]], cuerpo: Objeto) -> Objeto:
     """In our units by those of `units`; where the body declares none, the API's own (°C, m/s, mm, hPa, m)."""
-    unidades = cuerpo.get("units")
-    if not isinstance(unidades, dict):
-        unidades = {}
+    unidades = bloque(cuerpo, "units")
     return {campo: _valor(fila.get(nombre), que, unidades.get(que)) for campo, (nombre, que) in tabla.items()}
 
 
 def _valor(crudo: Any, magnitud: str, unidad: object) -> float | None:
     if magnitud == "winddirection" and isinstance(crudo, str):
         return rumbo(crudo)
-    numero = _numero(crudo)
-    return None if numero is None else convertir(numero, magnitud, unidad)
+    leido = numero(crudo)
+    return None if leido is None else convertir(leido, magnitud, unidad)
 
 
 def _cielo(*opciones: tuple[Any, Pictogramas]) -> Objeto:
     """The first pictocode given, by its own set, as fields of Medicion; without words when the code is new to us."""
     for crudo, (textos, tabla) in opciones:
-        if (numero := _numero(crudo)) is not None:
-            codigo = int(numero)
+        if (codigo := entero(crudo)) is not None:
             suyo = propio(codigo, textos.get(codigo))
             return {"codigo_clima": codigo, "descripcion_clima": cielo(codigo, tabla), "extras": suyo}
     return {}
 
 
-def _numero(valor: Any) -> float | None:
-    """A finite number, or None. True is not 1, and text is not a number."""
-    if isinstance(valor, bool) or not isinstance(valor, int | float):
-        return None
-    return float(valor) if SIN_DATO < valor < 1e9 else None
-
-
 def _instante(marca: Any, desfase: timedelta | None) -> datetime | None:
     """Local text minus the body's offset (None where it gives none), text with its own offset, or a UTC timestamp in
     seconds or milliseconds."""
-    if isinstance(marca, int | float) and not isinstance(marca, bool):
-        return datetime.fromtimestamp(marca / 1000 if marca > 1e11 else marca, UTC) if 0 <= marca < 1e14 else None
-    try:
-        leido = datetime.fromisoformat(str(marca))
-    except ValueError:
-        return None
-    if leido.tzinfo is not None:
-        return leido.astimezone(UTC)
-    return None if desfase is None else leido.replace(tzinfo=UTC) - desfase
+    zona = None if desfase is None else timezone(desfase)
+    return instante_iso(marca, zona) or instante_unix(marca)
 
 
 def _fecha_escrita(marca: Any) -> date | None:
     """The date at the start of a text, which is local in every text format; None of a text in UTC."""
-    try:
-        return date.fromisoformat(marca[:10]) if isinstance(marca, str) and not marca.endswith("Z") else None
-    except ValueError:
-        return None
+    return None if str(marca).endswith("Z") else fecha(marca)
 
 
 def _desfase(cuerpo: Objeto) -> timedelta | None:
     """`utc_timeoffset` (their spelling), in hours, of the moment of the call."""
-    metadatos = cuerpo.get("metadata")
-    horas = _numero(metadatos.get("utc_timeoffset")) if isinstance(metadatos, dict) else None
+    horas = numero(bloque(cuerpo, "metadata").get("utc_timeoffset"))
     return None if horas is None or abs(horas) > 15 else timedelta(hours=horas)
 
 
 def leer_altura(cuerpo: Objeto) -> float | None:
     """Metres above the sea that the values stand for."""
-    metadatos = cuerpo.get("metadata")
-    return _numero(metadatos.get("height")) if isinstance(metadatos, dict) else None
+    return numero(bloque(cuerpo, "metadata").get("height"))
 
 
 def convertir(valor: float, magnitud: str, unidad: object) -> float | None:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from shared.clima import Periodo, Resolucion
 from shared.settings import Settings
 from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cuerpos import INCOMPRENSIBLE
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.meteosource_lectura import DE_PAGO, _altura, leer_actual, leer_serie, medianoche, resumir_dias
 
@@ -106,7 +107,7 @@ def _clave(p: Peticion) -> str:
 
 def _objeto(cuerpo: Any) -> dict[str, Any]:
     if not isinstance(cuerpo, dict):
-        raise ErrorProveedor("respondió algo que no se entiende")
+        raise ErrorProveedor(INCOMPRENSIBLE)
     return cuerpo
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from statistics import fmean
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from shared.clima import Medicion
+from shared.clima import CAMPOS_NUMERICOS, Medicion
+from shared.posible import depurar, fuera
 from worker.combinar import media_vectorial
 from worker.proveedores.cielo import METEOSOURCE, cielo, propio, tope_de_modelo
+from worker.proveedores.cuerpos import bloque, entero, instante_iso, numero, texto, zona
 from worker.proveedores.http import ErrorProveedor
 
 DE_PAGO = frozenset({"presion_atmosferica", "humedad_relativa", "visibilidad", "indice_uv"})
@@ -88,21 +89,9 @@ def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
 
 def leer_serie(cuerpo: dict[str, Any]) -> list[Medicion]:
     """The hours of time_machine (`data`) or of point's `hourly`, in the body's timezone: UTC if it does not say."""
-    zona, sistema = _zona(cuerpo), _sistema(cuerpo)
+    donde, sistema = _zona(cuerpo), _sistema(cuerpo)
     filas = _filas(cuerpo if "data" in cuerpo else cuerpo.get("hourly"))
-    return [replace(_medicion(fila, sistema), observado_en=_instante(fila.get("date"), zona)) for fila in filas]
-
-
-def leer_diario(cuerpo: dict[str, Any]) -> list[Medicion]:
-    """point's `daily`: local days of the body's timezone, from today on. A forecast: no history is made of it."""
-    zona, sistema = _zona(cuerpo), _sistema(cuerpo)
-    dias = []
-    for fila in _filas(cuerpo.get("daily")):
-        medianoche = _instante(fila.get("day"), zona)
-        fecha = medianoche.astimezone(zona).date() if medianoche else None
-        todo = _medicion({**fila, **_bloque(fila, "all_day")}, sistema)
-        dias.append(replace(todo, observado_en=medianoche, fecha=fecha))
-    return dias
+    return [replace(_medicion(fila, sistema), observado_en=instante_iso(fila.get("date"), donde)) for fila in filas]
 
 
 def resumir_dias(horas: list[Medicion], zona: tzinfo) -> Iterator[Medicion]:
@@ -115,7 +104,11 @@ def resumir_dias(horas: list[Medicion], zona: tzinfo) -> Iterator[Medicion]:
 
 
 def _resumen(dia: date, horas: list[Medicion], zona: tzinfo) -> Medicion:
-    """Means, extremes, total rain, vector wind, and the commonest icon of the daylight hours."""
+    """Means, extremes, total rain, vector wind, and the commonest icon of the daylight hours.
+
+    Of the values that can be; imposibles says which cannot. An hour without its value is an hour missing.
+    """
+    horas, imposibles = _depuradas(horas)
     inicio, fin = medianoche(dia, zona), medianoche(dia + timedelta(days=1), zona)
     todas = (fin - inicio) // timedelta(hours=1)
 
@@ -139,7 +132,17 @@ def _resumen(dia: date, horas: list[Medicion], zona: tzinfo) -> Medicion:
         "descripcion_clima": cielo(codigo, METEOSOURCE),
         "extras": propio(codigo, _suyo(codigo)),
     }
-    return Medicion(**campos, observado_en=inicio, fecha=dia)
+    return Medicion(**campos, observado_en=inicio, fecha=dia, imposibles=imposibles)
+
+
+def _depuradas(horas: list[Medicion]) -> tuple[list[Medicion], dict[str, str]]:
+    buenas = [depurar(h) for h in horas]
+    imposibles = {}
+    for c in CAMPOS_NUMERICOS:
+        pares = ((getattr(h, c), getattr(b, c)) for h, b in zip(horas, buenas, strict=True))
+        if malas := [dicho for dicho, queda in pares if dicho is not None and queda is None]:
+            imposibles[c] = fuera(c, malas)
+    return buenas, imposibles
 
 
 def _suyo(codigo: int | None) -> str | None:
@@ -152,47 +155,35 @@ def _mas_comun(horas: list[Medicion]) -> int | None:
 
 
 def _medicion(fila: dict[str, Any], sistema: Sistema) -> Medicion:
-    viento = _bloque(fila, "wind")
+    viento = bloque(fila, "wind")
     visibilidad = _por(fila.get("visibility"), sistema.distancia)
-    codigo = next((int(n) for c in ("icon_num", "icon") if (n := _numero(fila.get(c))) is not None), None)
+    codigo = next((n for c in ("icon_num", "icon") if (n := entero(fila.get(c))) is not None), None)
     return Medicion(
         temperatura=_celsius(fila.get("temperature"), sistema),
         temperatura_min=_celsius(fila.get("temperature_min"), sistema),
         temperatura_max=_celsius(fila.get("temperature_max"), sistema),
-        presion_atmosferica=_numero(fila.get("pressure")),
-        humedad_relativa=_numero(fila.get("humidity")),
+        presion_atmosferica=numero(fila.get("pressure")),
+        humedad_relativa=numero(fila.get("humidity")),
         velocidad_viento=_por(viento.get("speed"), sistema.viento),
-        direccion_viento=_numero(viento.get("angle")),
-        precipitacion=_por(_bloque(fila, "precipitation").get("total"), sistema.lluvia),
+        direccion_viento=numero(viento.get("angle")),
+        precipitacion=_por(bloque(fila, "precipitation").get("total"), sistema.lluvia),
         visibilidad=visibilidad,
         visibilidad_tope=tope_de_modelo(visibilidad),
-        indice_uv=_numero(fila.get("uv_index")),
+        indice_uv=numero(fila.get("uv_index")),
         descripcion_clima=cielo(codigo, METEOSOURCE),
         codigo_clima=codigo,
-        extras=propio(codigo, str(fila.get("summary") or "") or _suyo(codigo)),
+        extras=propio(codigo, texto(fila.get("summary")) or _suyo(codigo)),
     )
 
 
 def _celsius(valor: Any, sistema: Sistema) -> float | None:
-    grados = _numero(valor)
+    grados = numero(valor)
     return (grados - 32) * 5 / 9 if grados is not None and sistema.fahrenheit else grados
 
 
 def _por(valor: Any, factor: float) -> float | None:
-    numero = _numero(valor)
-    return None if numero is None else numero * factor
-
-
-def _numero(valor: Any) -> float | None:
-    """A finite number, or None. True is not 1, and text is not a number."""
-    if isinstance(valor, bool) or not isinstance(valor, int | float):
-        return None
-    return float(valor) if abs(valor) < 1e9 else None
-
-
-def _bloque(fila: dict[str, Any], nombre: str) -> dict[str, Any]:
-    bloque = fila.get(nombre)
-    return bloque if isinstance(bloque, dict) else {}
+    leido = numero(valor)
+    return None if leido is None else leido * factor
 
 
 def _filas(seccion: Any) -> list[dict[str, Any]]:
@@ -212,24 +203,15 @@ def _sistema(cuerpo: dict[str, Any]) -> Sistema:
 
 def _altura(cuerpo: dict[str, Any]) -> float | None:
     """Metres; whether it is feet in the units of the US is not documented."""
-    return None if _sistema(cuerpo).fahrenheit else _numero(cuerpo.get("elevation"))
+    return None if _sistema(cuerpo).fahrenheit else numero(cuerpo.get("elevation"))
 
 
 def _zona(cuerpo: dict[str, Any]) -> tzinfo:
-    nombre = str(cuerpo.get("timezone") or "UTC")
-    try:
-        return UTC if nombre.upper() == "UTC" else ZoneInfo(nombre)
-    except (KeyError, ValueError) as e:
-        raise ErrorProveedor("respondió en una zona horaria desconocida") from e
-
-
-def _instante(valor: Any, zona: tzinfo) -> datetime | None:
-    """«2020-10-01T00:00:00» or «2020-10-01», without an offset."""
-    try:
-        instante = datetime.fromisoformat(str(valor))
-    except ValueError:
-        return None
-    return (instante if instante.tzinfo else instante.replace(tzinfo=zona)).astimezone(UTC)
+    nombre = cuerpo.get("timezone") or "UTC"
+    hallada = UTC if str(nombre).upper() == "UTC" else zona(nombre)
+    if hallada is None:
+        raise ErrorProveedor("respondió en una zona horaria desconocida")
+    return hallada
 
 
 def medianoche(dia: date, zona: tzinfo) -> datetime:

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.db import plegar
+from shared.posible import fuera, posible
 from shared.settings import Settings
 from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cuerpos import Cuerpo, frontera, numero, objeto, texto
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
-from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, _numero, leer_actual, leer_lugares, leer_serie
+from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, leer_actual, leer_lugares, leer_serie
 
 AIRE = "calidad_aire"
 AIRE_DESDE = date(2013, 1, 1)  # CAMS, Europe; elsewhere later: days before are nulls or a 400
@@ -47,12 +49,12 @@ class OpenMeteo:
         _exigir(p, self.da[None])
         if not p.campos & DEL_TIEMPO[None]:
             cuerpo = self._pedir(p, self._aire, {"current": "us_aqi"})
-            return Lectura([leer_actual(cuerpo)], altura_m=_numero(cuerpo.get("elevation")))
+            return Lectura([leer_actual(cuerpo)], altura_m=numero(cuerpo.get("elevation")))
         cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {AIRE}), **_cuartos(p)})
         medicion = leer_actual(cuerpo)
         if AIRE in p.campos:
             medicion = self._con_aire_actual(p, medicion)
-        return Lectura([medicion], altura_m=_numero(cuerpo.get("elevation")))
+        return Lectura([medicion], altura_m=numero(cuerpo.get("elevation")))
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The archive, for the days it does not have yet the forecast's past days, and air quality beside them.
@@ -69,7 +71,7 @@ class OpenMeteo:
         for url, campos, suyo in partes:
             cuerpo = self._pedir(p, url, _rango(suyo, campos, _zona(p.lugar), ARCHIVO_DESDE))
             mediciones += en_sus_dias(leer_serie(cuerpo, suyo.resolucion), suyo, _zona(p.lugar))
-            altura = _numero(cuerpo.get("elevation"))
+            altura = numero(cuerpo.get("elevation"))
         if con_aire:
             mediciones = self._con_aire(p, periodo, mediciones)
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
@@ -77,13 +79,13 @@ class OpenMeteo:
 
     def _partes(self, p: Peticion, periodo: Periodo) -> Iterator[tuple[str, frozenset[str], Periodo]]:
         """Whom to ask for the weather: (URL, fields, days)."""
-        frontera = datetime.now(UTC).date() - timedelta(days=DIAS_RECIENTES)
+        limite = datetime.now(UTC).date() - timedelta(days=DIAS_RECIENTES)
         campos = p.campos & DEL_TIEMPO[periodo.resolucion]
-        if periodo.inicio <= frontera and campos - SOLO_PRONOSTICO:
-            viejo = replace(periodo, fin=min(periodo.fin, frontera))
+        if periodo.inicio <= limite and campos - SOLO_PRONOSTICO:
+            viejo = replace(periodo, fin=min(periodo.fin, limite))
             yield self._archivo, campos - SOLO_PRONOSTICO, viejo
-        if periodo.fin > frontera and campos:
-            nuevo = replace(periodo, inicio=max(periodo.inicio, frontera + timedelta(days=1)))
+        if periodo.fin > limite and campos:
+            nuevo = replace(periodo, inicio=max(periodo.inicio, limite + timedelta(days=1)))
             yield self._pronostico, campos, nuevo
 
     def resolver(self, http: Http, ciudad: str) -> Lugar | None:
@@ -100,7 +102,8 @@ class OpenMeteo:
     def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> Medicion:
         """Air quality is a second service: when it fails, only its own field is lost, and extras says so."""
         try:
-            aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
+            with frontera("openmeteo"):
+                aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
         except (ErrorProveedor, Omitida) as e:
             return replace(medicion, extras={**medicion.extras, AIRE: f"calidad del aire: {e.motivo}"})
         return replace(medicion, calidad_aire=aire.calidad_aire)
@@ -110,8 +113,9 @@ class OpenMeteo:
         zona = _zona(p.lugar)
         horas = Periodo(max(periodo.inicio, AIRE_DESDE), periodo.fin, Resolucion.HORARIA)
         try:
-            cuerpo = self._pedir(p, self._aire, _rango(horas, frozenset({AIRE}), zona, AIRE_DESDE))
-            aire = en_sus_dias(leer_serie(cuerpo, Resolucion.HORARIA), horas, zona)
+            with frontera("openmeteo"):
+                cuerpo = self._pedir(p, self._aire, _rango(horas, frozenset({AIRE}), zona, AIRE_DESDE))
+                aire = en_sus_dias(leer_serie(cuerpo, Resolucion.HORARIA), horas, zona)
         except (ErrorProveedor, Omitida) as e:
             if not mediciones:
                 raise
@@ -160,19 +164,23 @@ def en_sus_dias(mediciones: list[Medicion], periodo: Periodo, zona: tzinfo) -> l
 
 
 def por_dias(aire: list[Medicion], zona: tzinfo) -> list[Medicion]:
-    """The mean US AQI of each day's hours; None for a day that has none."""
+    """The mean US AQI of each day's hours that can be, imposibles saying which cannot; None for a day that has none."""
     dias: dict[date, list[float]] = {}
     for m in aire:
         if m.fecha is not None:
             dias.setdefault(m.fecha, []).extend([] if m.calidad_aire is None else [m.calidad_aire])
-    return [
-        Medicion(
-            calidad_aire=sum(v) / len(v) if v else None,
-            fecha=dia,
-            observado_en=datetime.combine(dia, time(), zona).astimezone(UTC),
-        )
-        for dia, v in dias.items()
-    ]
+    return [_un_dia(dia, horas, zona) for dia, horas in dias.items()]
+
+
+def _un_dia(dia: date, horas: list[float], zona: tzinfo) -> Medicion:
+    buenas = [v for v in horas if posible(AIRE, v) is not None]
+    malas = [v for v in horas if posible(AIRE, v) is None]
+    return Medicion(
+        calidad_aire=sum(buenas) / len(buenas) if buenas else None,
+        fecha=dia,
+        observado_en=datetime.combine(dia, time(), zona).astimezone(UTC),
+        imposibles={AIRE: fuera(AIRE, malas)} if malas else {},
+    )
 
 
 def _juntas(
@@ -182,7 +190,9 @@ def _juntas(
     por_clave = {clave(m): m for m in aire}
     for m in mediciones:
         suyo = por_clave.get(clave(m))
-        por_clave[clave(m)] = replace(m, calidad_aire=suyo.calidad_aire if suyo else None)
+        if suyo is not None:
+            m = replace(m, calidad_aire=suyo.calidad_aire, imposibles=m.imposibles | suyo.imposibles)  # noqa: PLW2901
+        por_clave[clave(m)] = m
     return [por_clave[c] for c in sorted(c for c in por_clave if c is not None)]
 
 
@@ -219,14 +229,11 @@ def _lista(campos: frozenset[str]) -> str:
     return " ni ".join(nombre for campo, nombre in nombres.items() if campo in campos)
 
 
-def _objeto(cuerpo: Any) -> dict[str, Any]:
-    """One place per call is asked for, but a list of one is understood."""
-    if isinstance(cuerpo, list) and cuerpo:
-        cuerpo = cuerpo[0]
-    if not isinstance(cuerpo, dict):
-        raise ErrorProveedor("respondió algo que no se entiende")
+def _objeto(recibido: Any) -> Cuerpo:
+    """One place per call is asked for."""
+    cuerpo = objeto(recibido)
     if cuerpo.get("error"):
-        raise ErrorProveedor(f"rechazó la petición: {str(cuerpo.get('reason'))[:120]}")
+        raise ErrorProveedor(f"rechazó la petición: {(texto(cuerpo.get('reason')) or 'sin decir por qué')[:120]}")
     return cuerpo
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from itertools import zip_longest
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Resolucion
 from shared.posible import posible
 from worker.proveedores.cielo import CIELOS, propio, tope_de_modelo
+from worker.proveedores.cuerpos import INCOMPRENSIBLE, bloque, entero, instante_iso, instante_unix, numero, texto, zona
 from worker.proveedores.http import ErrorProveedor
+
+DESFASE_MAXIMO = timedelta(hours=18)
 
 # Ours → their names, the current one first, then those of bodies before 2024.
 ACTUAL = {
@@ -60,15 +63,13 @@ def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
     `current.precipitation` itself is the sum of `interval` seconds (900; an hour in a body of the air quality): where
     the quarters of the hour are not all there it goes to extras, and is no rain of an hour.
     """
-    bloque = cuerpo.get("current")
-    unidades = cuerpo.get("current_units") or {}
-    if not isinstance(bloque, dict):
-        bloque, unidades = cuerpo.get("current_weather"), cuerpo.get("current_weather_units") or {}
-    if not isinstance(bloque, dict):
+    nombre = next((n for n in ("current", "current_weather") if isinstance(cuerpo.get(n), dict)), None)
+    if nombre is None:
         raise ErrorProveedor("respondió sin datos actuales")
-    valores = {ours: _valor(bloque, unidades, theirs) for ours, theirs in ACTUAL.items()}
-    instante = _instante(bloque.get("time"), cuerpo)
-    parte, minutos = valores["precipitacion"], (_numero(bloque.get("interval")) or 900) / 60
+    actual, unidades = cuerpo[nombre], bloque(cuerpo, f"{nombre}_units")
+    valores = {ours: _valor(actual, unidades, theirs) for ours, theirs in ACTUAL.items()}
+    instante = _instante(actual.get("time"), _desfase(cuerpo))
+    parte, minutos = valores["precipitacion"], (entero(actual.get("interval")) or 900) / 60
     hora = parte if minutos == 60 else _de_la_hora(cuerpo, instante)
     sin_hora = hora is None and posible("precipitacion", parte) is not None
     medicion = _medicion({**valores, "precipitacion": None if sin_hora else parte if hora is None else hora}, instante)
@@ -82,12 +83,11 @@ def leer_actual(cuerpo: dict[str, Any]) -> Medicion:
 def _de_la_hora(cuerpo: dict[str, Any], instante: datetime | None) -> float | None:
     """mm in the hour that ends with the reading: the four quarters of `minutely_15`, each the sum of the 15 minutes
     before its time. None: one of them is missing."""
-    bloque = cuerpo.get("minutely_15")
-    if instante is None or not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+    cuartos, unidades = bloque(cuerpo, "minutely_15"), bloque(cuerpo, "minutely_15_units")
+    if instante is None or not isinstance(cuartos.get("time"), list):
         return None
-    unidades = cuerpo.get("minutely_15_units")
-    lluvia = _columna(bloque, unidades if isinstance(unidades, dict) else {}, ACTUAL["precipitacion"])
-    por_cuarto = {_instante(hora, cuerpo): mm for hora, mm in zip(bloque["time"], lluvia, strict=False)}
+    lluvia, desfase = _columna(cuartos, unidades, ACTUAL["precipitacion"]), _desfase(cuerpo)
+    por_cuarto = {_instante(hora, desfase): mm for hora, mm in zip(cuartos["time"], lluvia, strict=False)}
     partes = [posible("precipitacion", por_cuarto.get(instante - n * CUARTO)) for n in range(4)]
     conocidas = [mm for mm in partes if mm is not None]
     return sum(conocidas) if len(conocidas) == 4 else None
@@ -96,16 +96,15 @@ def _de_la_hora(cuerpo: dict[str, Any], instante: datetime | None) -> float | No
 def leer_serie(cuerpo: dict[str, Any], resolucion: Resolucion) -> list[Medicion]:
     """The `daily` or `hourly` block as one Medicion per local day or per hour; nulls stay None."""
     nombre, tabla = ("daily", DIARIO) if resolucion == Resolucion.DIARIA else ("hourly", ACTUAL)
-    bloque = cuerpo.get(nombre)
-    if not isinstance(bloque, dict) or not isinstance(bloque.get("time"), list):
+    serie, unidades = bloque(cuerpo, nombre), bloque(cuerpo, f"{nombre}_units")
+    if not isinstance(serie.get("time"), list):
         raise ErrorProveedor("respondió sin la serie pedida")
-    unidades = cuerpo.get(f"{nombre}_units") or {}
-    columnas = {ours: _columna(bloque, unidades, theirs) for ours, theirs in tabla.items()}
-    filas = _filas(cuerpo, bloque["time"], columnas)
-    maximos = _columna(bloque, unidades, VIENTO_MAXIMO) if nombre == "daily" else []
+    columnas = {ours: _columna(serie, unidades, theirs) for ours, theirs in tabla.items()}
+    filas = _filas(_desfase(cuerpo), serie["time"], columnas)
+    maximos = _columna(serie, unidades, VIENTO_MAXIMO) if nombre == "daily" else []
     if not maximos:
         return list(filas)
-    return [_sin_viento_medio(m, maximo) for m, maximo in zip_longest(filas, maximos[: len(bloque["time"])])]
+    return [_sin_viento_medio(m, maximo) for m, maximo in zip_longest(filas, maximos[: len(serie["time"])])]
 
 
 def _sin_viento_medio(m: Medicion, maximo: float | None) -> Medicion:
@@ -117,11 +116,11 @@ def _sin_viento_medio(m: Medicion, maximo: float | None) -> Medicion:
     return replace(m, extras=m.extras | {"viento_maximo_kmh": maximo}, incomparables=aparte)
 
 
-def _filas(cuerpo: dict[str, Any], horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
+def _filas(desfase: timedelta, horas: list[Any], columnas: dict[str, list[float | None]]) -> Iterator[Medicion]:
     for n, hora in enumerate(horas):
         valores = {campo: columna[n] if n < len(columna) else None for campo, columna in columnas.items()}
-        instante = _instante(hora, cuerpo)
-        fecha = (instante + _desfase(cuerpo)).date() if instante else None
+        instante = _instante(hora, desfase)
+        fecha = (instante + desfase).date() if instante else None
         yield _medicion(valores, instante, fecha=fecha)
 
 
@@ -131,18 +130,17 @@ def _medicion(
     fecha: date | None = None,
 ) -> Medicion:
     """Its code is the WMO's, and our words are its own: extras has only a code that is new to us."""
-    codigo = valores.pop("codigo_clima")
-    entero = None if codigo is None else int(codigo)
-    texto = None if entero is None else CIELOS.get(entero)
-    campos: dict[str, Any] = {**valores, "codigo_clima": entero, "descripcion_clima": texto}
-    extras = propio(entero, None) if texto is None else {}
+    codigo = entero(valores.pop("codigo_clima"))
+    descripcion = None if codigo is None else CIELOS.get(codigo)
+    campos: dict[str, Any] = {**valores, "codigo_clima": codigo, "descripcion_clima": descripcion}
+    extras = propio(codigo, None) if descripcion is None else {}
     tope = tope_de_modelo(valores.get("visibilidad"))
     return Medicion(**campos, observado_en=instante, fecha=fecha, extras=extras, visibilidad_tope=tope)
 
 
 def _valor(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[str, ...]) -> float | None:
     for nombre in nombres:
-        valor = _numero(bloque.get(nombre))
+        valor = numero(bloque.get(nombre))
         if valor is not None:
             return _convertir(valor, unidades.get(nombre))
     return None
@@ -154,7 +152,7 @@ def _columna(bloque: dict[str, Any], unidades: dict[str, Any], nombres: tuple[st
         columna = bloque.get(nombre)
         if isinstance(columna, list) and any(v is not None for v in columna):
             unidad = unidades.get(nombre)
-            return [None if (v := _numero(x)) is None else _convertir(v, unidad) for x in columna]
+            return [None if (v := numero(x)) is None else _convertir(v, unidad) for x in columna]
     return []
 
 
@@ -165,40 +163,47 @@ def _convertir(valor: float, unidad: object) -> float:
     return valor * CONVERSIONES.get(str(unidad), 1.0)
 
 
-def _numero(valor: Any) -> float | None:
-    """A finite number, or None. True is not 1, and text is not a number."""
-    if isinstance(valor, bool) or not isinstance(valor, int | float):
-        return None
-    return float(valor) if abs(valor) < 1e9 else None
-
-
-def _instante(valor: Any, cuerpo: dict[str, Any]) -> datetime | None:
+def _instante(valor: Any, desfase: timedelta) -> datetime | None:
     """iso8601 is local without a zone: minus utc_offset_seconds, which holds for the whole range even across a
     change to summer time. unixtime is UTC as it is."""
-    if isinstance(valor, int) and not isinstance(valor, bool):
-        return datetime.fromtimestamp(valor, UTC)
-    try:
-        return datetime.fromisoformat(str(valor)).replace(tzinfo=UTC) - _desfase(cuerpo)
-    except ValueError:
-        return None
+    return instante_iso(valor, timezone(desfase)) or instante_unix(valor)
 
 
 def _desfase(cuerpo: dict[str, Any]) -> timedelta:
-    return timedelta(seconds=_numero(cuerpo.get("utc_offset_seconds")) or 0)
+    """A body that says none is in GMT; of one that says what cannot be, no hour is known."""
+    segundos = numero(cuerpo.get("utc_offset_seconds", 0))
+    if segundos is None or abs(segundos) > DESFASE_MAXIMO.total_seconds():
+        raise ErrorProveedor("respondió sin una zona horaria que se entienda")
+    return timedelta(seconds=segundos)
 
 
 def leer_lugares(cuerpo: dict[str, Any]) -> list[Lugar]:
-    """Places found, best first; nothing found comes as 200 without `results`."""
-    return [_lugar(fila) for fila in cuerpo.get("results") or []]
+    """Places found, best first; nothing found comes as 200 without `results`. One without a point on Earth is none.
+
+    Raises ErrorProveedor when something was found, and none of it can be read.
+    """
+    filas = cuerpo.get("results")
+    if filas is None or filas == []:
+        return []
+    lugares = [lugar for fila in filas if (lugar := _lugar(fila))] if isinstance(filas, list) else []
+    if not lugares:
+        raise ErrorProveedor(INCOMPRENSIBLE)
+    return lugares
 
 
-def _lugar(fila: dict[str, Any]) -> Lugar:
+def _lugar(fila: Any) -> Lugar | None:
+    if not isinstance(fila, dict):
+        return None
+    latitud, longitud = posible("latitud", fila.get("latitude")), posible("longitud", fila.get("longitude"))
+    if latitud is None or longitud is None:
+        return None
+    horaria = zona(fila.get("timezone"))
     return Lugar(
-        latitud=fila["latitude"],
-        longitud=fila["longitude"],
-        nombre=fila.get("name"),
-        pais=fila.get("country_code"),
-        region=fila.get("admin1"),
-        zona_horaria=fila.get("timezone"),
-        altura_m=_numero(fila.get("elevation")),
+        latitud=latitud,
+        longitud=longitud,
+        nombre=texto(fila.get("name")),
+        pais=texto(fila.get("country_code")),
+        region=texto(fila.get("admin1")),
+        zona_horaria=horaria.key if horaria else None,
+        altura_m=posible("altura_m", fila.get("elevation")),
     )

@@ -8,6 +8,7 @@ of a body, or comes as {}.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
@@ -18,9 +19,11 @@ from zoneinfo import ZoneInfo
 from shared.clima import CAMPOS_NUMERICOS, Medicion, Periodo, Resolucion
 from shared.settings import Settings
 from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cuerpos import Cuerpo, frontera, objeto
 from worker.proveedores.http import MOTIVOS, ErrorProveedor, Omitida
 from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_resumen, leer_serie
 
+COD = re.compile(r"[1-5][0-9][0-9]")
 UNIDADES = "metric"
 LLAMADAS = 31  # per historico: a month of days, or a day of hours; One Call gives 1 000 free calls a day to a whole key
 DESDE = date(1979, 1, 2)  # first day of day_summary
@@ -61,7 +64,8 @@ class OpenWeather:
     def _con_aire(self, p: Peticion, medicion: Medicion) -> Medicion:
         """Air pollution is a second service: when it fails, only its extras are lost, and extras says so."""
         try:
-            aire = leer_aire(self._pedir(p, "/data/2.5/air_pollution"))
+            with frontera("openweather"):
+                aire = leer_aire(self._pedir(p, "/data/2.5/air_pollution"))
         except (ErrorProveedor, Omitida) as e:  # Omitida: the budget of calls is spent
             return replace(medicion, extras={**medicion.extras, AIRE: f"calidad del aire: {e.motivo}"})
         return replace(medicion, extras={**medicion.extras, **(aire[0].extras if aire else {})})
@@ -124,14 +128,11 @@ def _clave(p: Peticion) -> str:
     return p.clave.clave
 
 
-def _objeto(cuerpo: Any) -> dict[str, Any]:
+def _objeto(recibido: Any) -> Cuerpo:
     """`cod` is a number or a string, and 200 where it is there at all; a refusal inside a 200 is one all the same."""
-    if isinstance(cuerpo, list) and cuerpo:
-        cuerpo = cuerpo[0]
-    if not isinstance(cuerpo, dict):
-        raise ErrorProveedor("respondió algo que no se entiende")
+    cuerpo = objeto(recibido)
     cod = str(cuerpo.get("cod", 200))
-    if cod.isdigit() and int(cod) != 200:
+    if COD.fullmatch(cod) and int(cod) != 200:
         motivo = MOTIVOS.get(int(cod), f"respondió {cod}")
         raise _con_motivo(ErrorProveedor(motivo, estado=int(cod), cuerpo=cuerpo))
     return cuerpo

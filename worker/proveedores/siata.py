@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
 from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cuerpos import frontera
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.siata_lectura import (
     HORA_COLOMBIANA,
@@ -84,8 +85,8 @@ class Siata:
         raise Omitida("no tiene un archivo histórico abierto")
 
     def _reportes(self, p: Peticion, cercanas: list[tuple[float, Estacion]], ahora: datetime) -> list[Reporte]:
-        """Fresh reports, nearest first, until they cover what is wanted. Raises the last failure when there is none
-        and a station failed.
+        """Fresh reports, nearest first, until they cover what is wanted; those that only say what cannot be come last.
+        Raises the last failure when there is none and a station failed.
 
         One report whose hour holds as true UTC settles it for the feed: those that only hold as Colombian time are
         then old, and left out.
@@ -94,8 +95,9 @@ class Siata:
         fallos: list[ErrorProveedor] = []
         for distancia, estacion in cercanas[:CANDIDATAS]:
             try:
-                cuerpo = self._pedir(p, f"/data/siata_app/{estacion.codigo}.json")
-                reportes += reporte(estacion, distancia, leer_estacion(cuerpo), p.campos, ahora)
+                with frontera("siata"):
+                    cuerpo = self._pedir(p, f"/data/siata_app/{estacion.codigo}.json")
+                    reportes += reporte(estacion, distancia, leer_estacion(cuerpo), p.campos, ahora)
             except ErrorProveedor as e:
                 fallos.append(e)
             if any(r.segura for r in reportes):
@@ -104,15 +106,16 @@ class Siata:
                     break
         if fallos and not reportes:
             raise fallos[-1]
-        return reportes
+        return sorted(reportes, key=lambda r: not _mide(r.medicion, p.campos))
 
     def _aire(self, p: Peticion) -> dict[str, Any]:
         """PM2.5 in µg/m³ of the nearest station, for extras: it is not an index, and when it fails only it is lost."""
         try:
-            mediciones = leer_aire(self._pedir(p, "/EntregaData1/Datos_SIATA_Aire_AQ_pm25_Last.json"))
-        except ErrorProveedor as e:
+            with frontera("siata"):
+                mediciones = leer_aire(self._pedir(p, "/EntregaData1/Datos_SIATA_Aire_AQ_pm25_Last.json"))
+                mejor = aire_cercano(mediciones, p.lugar, datetime.now(UTC))
+        except (ErrorProveedor, Omitida) as e:
             return {"calidad_aire": f"calidad del aire: {e.motivo}"}
-        mejor = aire_cercano(mediciones, p.lugar, datetime.now(UTC))
         return {} if mejor is None else {"pm25_ug_m3": mejor.valor, "pm25_estacion": mejor.estacion.nombre}
 
     def _pedir(self, p: Peticion, ruta: str) -> Any:
@@ -152,16 +155,18 @@ def hora_plausible(leida: datetime | None, ahora: datetime) -> tuple[datetime, b
 def reporte(
     estacion: Estacion, distancia: float, m: Medicion, campos: frozenset[str], ahora: datetime
 ) -> Iterator[Reporte]:
-    """One, if it is fresh and has something of what is wanted. The station's height is not in the feed, so its
-    pressure cannot be reduced to mean sea level and goes to extras; rain from far away is no rain here."""
+    """One, if it is fresh and says something of what is wanted, even if it cannot be. The station's height is not in
+    the feed, so its pressure cannot be reduced to mean sea level and goes to extras; rain from far away is no rain
+    here."""
     hora = hora_plausible(m.observado_en, ahora)
     if hora is None:
         return
     presion = {} if m.presion_atmosferica is None else {"presion_estacion_hpa": m.presion_atmosferica}
     m = replace(m, presion_atmosferica=None, observado_en=hora[0], extras={**m.extras, **presion})
     if distancia > RADIO_LLUVIA_KM:
-        m = replace(m, precipitacion=None, incomparables={})
-    if any(getattr(m, campo) is not None or campo in m.incomparables for campo in campos & QUE_DA):
+        secas = {campo: motivo for campo, motivo in m.imposibles.items() if campo != "precipitacion"}
+        m = replace(m, precipitacion=None, imposibles=secas, incomparables={})
+    if _mide(m, campos) or (m.imposibles.keys() | m.incomparables.keys()) & campos:
         yield Reporte(estacion, distancia, m, hora[1])
 
 
@@ -172,8 +177,10 @@ def faltan(reportes: list[Reporte], campos: frozenset[str]) -> list[tuple[str, .
 
 
 def combinar(reportes: list[Reporte], campos: frozenset[str]) -> Medicion:
-    """The first report, with each group it lacks from the nearest that has it."""
+    """The first report, with each group it lacks from the nearest that has it, and what any of them said that cannot
+    be."""
     medicion, prestados = reportes[0].medicion, {}
+    dichos = {campo: motivo for r in reversed(reportes) for campo, motivo in r.medicion.imposibles.items()}
     for grupo in faltan(reportes[:1], campos):
         for otro in reportes[1:]:
             if getattr(otro.medicion, grupo[0]) is not None:
@@ -183,7 +190,11 @@ def combinar(reportes: list[Reporte], campos: frozenset[str]) -> Medicion:
                 prestados[grupo[0]] = f"{_nombre(otro)}, a {otro.distancia_km:.1f} km"
                 break
     extras = {"otras_estaciones": prestados} if prestados else {}
-    return replace(medicion, extras={**medicion.extras, **extras})
+    return replace(medicion, extras={**medicion.extras, **extras}, imposibles=dichos)
+
+
+def _mide(m: Medicion, campos: frozenset[str]) -> bool:
+    return any(getattr(m, campo) is not None for campo in campos & QUE_DA)
 
 
 def aire_cercano(mediciones: list[Aire], lugar: Lugar, ahora: datetime) -> Aire | None:
