@@ -61,10 +61,16 @@ def posicion(s: Session, consulta: Consulta) -> int | None:
 
 
 def fuentes_previas(s: Session, consulta_id: int) -> list[Fuente]:
-    """The sources that an answer in part already has, to be kept when it is asked again."""
+    """The sources that are kept when an answer in part is asked again: all but those that may still answer."""
     datos = datos_de(s, consulta_id)
-    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]] if datos else []
-    return [f for f in fuentes if f.valores]
+    if datos is None:
+        return []
+    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]]
+    faltantes = datos.datos_completos.get("faltantes")
+    if faltantes is None:  # of before they were told
+        return [f for f in fuentes if f.valores]
+    otra_vez = {f["proveedor"] for f in faltantes if f["pasajero"] and "campos" not in f}
+    return [f for f in fuentes if f.proveedor not in otra_vez]
 
 
 def espera_mayor_s(s: Session) -> float | None:

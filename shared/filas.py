@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.clima import (
     Encargo,
     EstadoFuente,
+    Faltante,
     Fuente,
     Lugar,
     Parametro,
@@ -42,7 +43,7 @@ def columnas_de(pedido: Pedido) -> dict[str, Any]:
     }
 
 
-def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
+def encargo_de(fila: Mapping[Any, Any], edad_s: float = 0.0) -> Encargo:
     lugar = None
     if fila["latitud"] is not None:
         lugar = Lugar(
@@ -72,6 +73,8 @@ def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
         parcial=fila["parcial"],
         programada=fila["programacion_id"] is not None,
         id_peticion=fila["id_peticion"],
+        edad_s=edad_s,
+        progreso=fila["progreso"],
     )
 
 
@@ -81,6 +84,14 @@ def participantes(fuentes: Iterable[Fuente]) -> dict[str, str | None]:
         "fuentes_usadas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.USADA),
         "fuentes_fallidas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA),
     }
+
+
+def en_corto(faltantes: Collection[Faltante]) -> dict[str, Any] | None:
+    """The column faltan: how many, how many of them may still come, and whose."""
+    if not faltantes:
+        return None
+    proveedores = sorted({f.proveedor for f in faltantes})
+    return {"total": len(faltantes), "pasajeros": sum(f.pasajero for f in faltantes), "proveedores": proveedores}
 
 
 def juntos(proveedores: Iterable[str]) -> str | None:
@@ -104,5 +115,6 @@ def datos_de_clima(resultado: Resultado) -> dict[str, Any]:
             "valores": valores,
             "dispersion": resultado.dispersion,
             "fuentes": [fuente_json(f) for f in resultado.fuentes],
+            "faltantes": [f.json() for f in resultado.faltantes],
         },
     }

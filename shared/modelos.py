@@ -191,6 +191,8 @@ class Consulta(Base):
     # added: how it ended
     codigo_error: Mapped[CodigoError | None] = mapped_column(_enum(CodigoError))
     parcial: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # added: what the answer lacks, in short, for lists: {total, pasajeros, proveedores}; datos_completos has it whole
+    faltan: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # added: providers that took part, by name, sorted and joined by commas; reportes group by them
     fuentes_usadas: Mapped[str | None] = mapped_column(String(80))
     fuentes_fallidas: Mapped[str | None] = mapped_column(String(80))
@@ -200,6 +202,9 @@ class Consulta(Base):
     intentos: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     turno: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     disponible_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())  # not to be taken before
+    reintentada_en: Mapped[datetime | None] = mapped_column(
+        InstanteUtc
+    )  # when reintentar put it back, and it began anew
     tocar_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # ring again after; None unless pendiente
     vence_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # lease of whoever holds it; None unless procesando
     __table_args__ = (

@@ -17,7 +17,7 @@ from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Lectura, Peticion, perder
 from worker.proveedores.estaciones import (
     HORA,
     Caja,
@@ -157,6 +157,7 @@ class Ideam:
             estacion=primera.estacion.nombre or primera.estacion.codigo,
             distancia_km=primera.distancia_km,
             clave_rechazada=soda.token_rechazado,
+            perdidos={c: por for campo, e in fallos.items() for c, por in perder(campo, e).items()},
             incompleta=bool(fallos) or (barometro is not None and not self._alturas.hay),
         )
 
@@ -261,7 +262,7 @@ def _pasado(periodo: Periodo, ahora: datetime) -> Periodo:
 def _serie(soda: _Soda, lugar: Lugar, campo: str, periodo: Periodo) -> Serie | None:
     """The nearest station with at least half the hours of the best of its neighbours. None: no station has data."""
     if not soda.hay_tiempo:
-        raise ErrorProveedor("no alcanzó el tiempo de la consulta")
+        raise ErrorProveedor("no alcanzó el tiempo de la consulta", tarde=True)
     cercanas = _con_datos(soda, lugar, campo, periodo)
     if not cercanas:
         return None

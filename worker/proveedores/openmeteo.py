@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from math import ceil
 from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.costos import peso
 from shared.db import plegar
 from shared.settings import Settings
-from worker.proveedores.cliente import Lectura, Peticion
+from worker.proveedores.cliente import Lectura, Perdidos, Peticion, perder
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
 from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, _numero, leer_actual, leer_lugares, leer_serie
 
@@ -37,10 +37,11 @@ class OpenMeteo:
 
     def tiempo_real(self, p: Peticion) -> Lectura:
         cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {SOLO_AIRE})})
+        perdidos: Perdidos = {}
         medicion = leer_actual(cuerpo)
         if SOLO_AIRE in p.campos:
-            medicion = self._con_aire_actual(p, medicion)
-        return Lectura([medicion], altura_m=_numero(cuerpo.get("elevation")))
+            medicion, perdidos = self._con_aire_actual(p, medicion)
+        return Lectura([medicion], altura_m=_numero(cuerpo.get("elevation")), perdidos=perdidos)
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The archive, and for the days it does not have yet the forecast's past days."""
@@ -58,10 +59,11 @@ class OpenMeteo:
             mediciones += leer_serie(cuerpo, periodo.resolucion)
             altura = _numero(cuerpo.get("elevation"))
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
+        perdidos: Perdidos = {}
         if SOLO_AIRE in p.campos and periodo.fin >= AIRE_DESDE:
-            mediciones = self._con_aire(p, periodo, mediciones)
+            mediciones, perdidos = self._con_aire(p, periodo, mediciones)
         sin_aire = any(SOLO_AIRE in m.extras for m in mediciones)
-        return Lectura(mediciones, altura_m=altura, incompleta=sin_aire)
+        return Lectura(mediciones, altura_m=altura, incompleta=sin_aire, perdidos=perdidos)
 
     def resolver(self, http: Http, ciudad: str) -> Lugar | None:
         """The place with exactly this name («Nombre» or «Nombre, CO»); their fuzzy matches are not taken."""
@@ -74,15 +76,16 @@ class OpenMeteo:
                 return lugar
         return None
 
-    def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> Medicion:
+    def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> tuple[Medicion, Perdidos]:
         """Air quality is a second service: when it fails, only its own field is lost, and extras says so."""
         try:
             aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
         except (ErrorProveedor, Omitida) as e:
-            return replace(medicion, extras={**medicion.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"})
-        return replace(medicion, calidad_aire=aire.calidad_aire)
+            aviso = {SOLO_AIRE: f"calidad del aire: {e.motivo}"}
+            return replace(medicion, extras={**medicion.extras, **aviso}), perder(SOLO_AIRE, e)
+        return replace(medicion, calidad_aire=aire.calidad_aire), {}
 
-    def _con_aire(self, p: Peticion, periodo: Periodo, mediciones: list[Medicion]) -> list[Medicion]:
+    def _con_aire(self, p: Peticion, periodo: Periodo, mediciones: list[Medicion]) -> tuple[list[Medicion], Perdidos]:
         """Add the US AQI by day or hour, like _con_aire_actual."""
         inicio = max(periodo.inicio, AIRE_DESDE)
         horas = Periodo(inicio, periodo.fin, Resolucion.HORARIA)
@@ -90,12 +93,13 @@ class OpenMeteo:
         try:
             aire = leer_serie(self._pedir(p, self._aire, params), Resolucion.HORARIA)
         except (ErrorProveedor, Omitida) as e:
-            return [replace(m, extras={**m.extras, SOLO_AIRE: f"calidad del aire: {e.motivo}"}) for m in mediciones]
+            aviso = {SOLO_AIRE: f"calidad del aire: {e.motivo}"}
+            return [replace(m, extras={**m.extras, **aviso}) for m in mediciones], perder(SOLO_AIRE, e)
         if periodo.resolucion == Resolucion.HORARIA:
             por_hora = {m.observado_en: m.calidad_aire for m in aire}
-            return [replace(m, calidad_aire=por_hora.get(m.observado_en)) for m in mediciones]
+            return [replace(m, calidad_aire=por_hora.get(m.observado_en)) for m in mediciones], {}
         por_dia = _media_por_dia(aire)
-        return [replace(m, calidad_aire=por_dia.get(m.fecha)) for m in mediciones]
+        return [replace(m, calidad_aire=por_dia.get(m.fecha)) for m in mediciones], {}
 
     def _pedir(self, p: Peticion, url: str, params: dict[str, Any]) -> dict[str, Any]:
         lugar = {"latitude": f"{p.lugar.latitud:.5f}", "longitude": f"{p.lugar.longitud:.5f}"}
@@ -106,12 +110,12 @@ class OpenMeteo:
 
 
 def costo_de(params: dict[str, Any]) -> int:
-    """Calls this one counts for: more than 10 variables or 2 weeks weigh as several (open-meteo.com/en/pricing)."""
+    """Calls this one counts for (shared/costos.py)."""
     variables = sum(len(str(params[c]).split(",")) for c in ("current", "hourly", "daily") if c in params)
     dias = 1
     if "start_date" in params:
         dias = (date.fromisoformat(params["end_date"]) - date.fromisoformat(params["start_date"])).days + 1
-    return ceil(max(1, variables / 10) * max(1, dias / 14))
+    return peso(variables, dias)
 
 
 def ya_pasaron(mediciones: list[Medicion], resolucion: Resolucion, ahora: datetime) -> list[Medicion]:
