@@ -41,7 +41,7 @@ RENOVAR_CADA_S = 10.0
 PREGUNTAN_A_LA_VEZ = 8  # consultas of one process; the rest wait their turn, so that answers do not pile up in memory
 ESPERA_MINIMA_S = 5.0  # for a budget that is spent and does not say until when
 # For a window that ends within this, any consulta waits; for a later one, only where nobody else has told the days.
-ESPERA_ENTERA_S = 3600.0
+ESPERA_ENTERA_S = 3660.0
 PRONTO = (Causa.FALLO, Causa.TARDE, Causa.CIRCUITO)  # what another attempt, in seconds, may well bring
 
 
@@ -124,7 +124,7 @@ class Historico:
             if caben:
                 with self._por_turno(self._plazas, encargo, obra):
                     self._preguntar(encargo, pregunta, obra, caben)
-        self._esperar_ventana(encargo, pregunta, obra)
+        self._esperar_ventana(encargo, obra)
 
     def _cabe(self, nombre: str, pregunta: Pregunta, obra: Obra, tarea: Tarea) -> bool:
         """Has its budget room for the whole of this piece? So that no call is spent on what cannot be finished."""
@@ -175,7 +175,7 @@ class Historico:
         if not c.pasajera and not tarea.completa:
             self._guardar(encargo, obra, tarea.tramo, c.fuente, [])
 
-    def _esperar_ventana(self, encargo: Encargo, pregunta: Pregunta, obra: Obra) -> None:
+    def _esperar_ventana(self, encargo: Encargo, obra: Obra) -> None:
         """Raise Aplazada if what is left fits a window of the budgets that this consulta can wait for."""
         esperan = obra.esperan()
         if not esperan:
@@ -183,25 +183,31 @@ class Historico:
         espera_s = min(c.espera_s or ESPERA_MINIMA_S for c in esperan.values())
         if encargo.edad_s + espera_s > consultas.PACIENCIA_VENTANA_S:
             return
-        if espera_s > ESPERA_ENTERA_S and self._todo_cubierto(encargo, pregunta, [*esperan], obra):
+        if espera_s > ESPERA_ENTERA_S and all(self._lo_dicen_otros(encargo, p, obra) for p in esperan):
             return
         quienes = " ".join(f"{c.fuente.proveedor}: {c.fuente.motivo}." for c in esperan.values())
         self._seguir(encargo, obra)  # what it got to is told before it rests
         raise Aplazada(CodigoError.CUOTA_AGOTADA, f"Se agotaron las llamadas. {quienes}", ventana_s=espera_s)
 
-    def _todo_cubierto(self, encargo: Encargo, pregunta: Pregunta, quienes: list[str], obra: Obra) -> bool:
-        """Has somebody else told something of every day that these still owe?"""
-        faltan = {dia for p in quienes for t in obra.tareas[p] for dia in dias(t.tramo)}
-        return faltan <= self._cubiertos(encargo, pregunta, pregunta.campos, alguno=True)
+    def _lo_dicen_otros(self, encargo: Encargo, nombre: str, obra: Obra) -> bool:
+        """Has somebody else told something of every day, or the very fields, that this one still owes?"""
+        for completa in (False, True):
+            tareas = [t for t in obra.tareas[nombre] if t.completa == completa]
+            faltan = {dia for t in tareas for dia in dias(t.tramo)}
+            campos = frozenset(campo for t in tareas for campo in t.campos)
+            if not faltan <= self._cubiertos(encargo, campos, alguno=not completa, salvo=nombre):
+                return False
+        return True
 
-    def _cubiertos(self, encargo: Encargo, pregunta: Pregunta, campos: frozenset[str], *, alguno: bool) -> set[date]:
-        """The days of which what is stored tells all of these fields, or one of them at least."""
+    def _cubiertos(self, encargo: Encargo, campos: frozenset[str], *, alguno: bool, salvo: str = "") -> set[date]:
+        """The days of which what is stored tells all of these fields, or one of them at least; salvo: but for whom."""
         hay: set[date] = set()
-        assert pregunta.periodo is not None
-        for ventana in pregunta.periodo.tramos(costos.VENTANA_DIAS[pregunta.periodo.resolucion]):
+        periodo = encargo.pedido.periodo
+        assert periodo is not None
+        for ventana in periodo.tramos(costos.VENTANA_DIAS[periodo.resolucion]):
             with self._sesiones.transaccion() as s:
                 partes = respuestas.partes(s, encargo.id, ventana)
-            hay |= cubiertos(partes, campos, alguno=alguno)
+            hay |= cubiertos([p for p in partes if p[0]["proveedor"] != salvo], campos, alguno=alguno)
         return hay
 
     def _suplir(self, encargo: Encargo, pregunta: Pregunta, obra: Obra) -> None:
@@ -214,7 +220,7 @@ class Historico:
             campos = pregunta.campos & costos.SUPLEN[Proveedor(nombre)][tramos[0].resolucion]
             faltan: list[Periodo] = []
             if campos and (ultimo or not any(c.causa in PRONTO for c in obra.parados.values())):
-                hay = self._cubiertos(encargo, pregunta, campos, alguno=False)
+                hay = self._cubiertos(encargo, campos, alguno=False)
                 faltan = por_suplir(nombre, tramos, hay, pregunta.lugar)
             llamadas = sum(self._costo(nombre, pregunta, pregunta.campos, t) for t in faltan)
             todas = self._costo(nombre, pregunta, pregunta.campos, pregunta.periodo)
