@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -220,6 +220,12 @@ class Consulta(Base):
         UniqueConstraint("usuario_id", "clave_idempotencia", name="uq_consultas_idempotencia"),
         Base.__table_args__,
     )
+
+    @property
+    def reanuda_en(self) -> datetime | None:
+        """When it goes on, if it waits for a later time: for room in a call budget, or before another try."""
+        espera = self.estado == Estado.PENDIENTE and self.disponible_en > datetime.now(UTC)
+        return self.disponible_en if espera else None
 
 
 class Lote(Base):

@@ -271,7 +271,7 @@ class Historico:
                 paquetes.append((len(filas), empacar(filas)))
         ausentes = obra.ausentes()
         resultado = cuentas.resultado({a.contestacion.fuente.proveedor: a.contestacion.fuente for a in ausentes})
-        _exigir(cuentas.con_datos, ausentes, resultado.fuentes)
+        _exigir(encargo, cuentas.con_datos, ausentes, resultado.fuentes)
         with self._sesiones.transaccion() as s:
             piezas = respuestas.piezas(s, encargo.id, periodo.resolucion)
         faltantes = de_periodo(ausentes, piezas, resultado.fuentes)
@@ -301,18 +301,22 @@ class Historico:
             puestos.release()
 
 
-def _exigir(con_datos: set[str], ausentes: list[Ausencia], fuentes: list[Fuente]) -> None:
+def _exigir(encargo: Encargo, con_datos: set[str], ausentes: list[Ausencia], fuentes: list[Fuente]) -> None:
     """Raise Fracaso or Aplazada if a piece may still come, before long, of which nobody reported a day; or if nobody
-    reported anything. Where others did report, the answer is one in part.
+    reported anything. Where others did report, the answer is one in part; what was one before stays so.
     """
-    perdidas = [a for a in ausentes if a.contestacion.pasajera]
     nadie = {
         a.contestacion.fuente.proveedor: a.contestacion
-        for a in perdidas
-        if not any(str(dia) in con_datos for dia in dias(a.tramo))
+        for a in ausentes
+        if a.contestacion.pasajera and not any(str(dia) in con_datos for dia in dias(a.tramo))
     }
-    if any(c.causa in PRONTO for c in nadie.values()) or (nadie and not con_datos):
+    if nadie and not con_datos:
         raise fracaso(list(nadie.values()))
     if not con_datos:
         e = fracaso([Contestacion(f) for f in fuentes])
-        raise Fracaso(e.codigo, e.mensaje, definitivo=True)
+        fallidas = [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]
+        raise Fracaso(e.codigo, e.mensaje, definitivo=True, fallidas=fallidas)
+    pronto = [c for c in nadie.values() if c.causa in PRONTO]
+    ultimo = encargo.intentos >= consultas.MAX_INTENTOS[encargo.pedido.tipo]
+    if pronto and not (encargo.parcial and (ultimo or isinstance(fracaso(pronto), Aplazada))):
+        raise fracaso(pronto)

@@ -17,7 +17,7 @@ from shared import archivo, consultas, metricas
 from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
-from shared.cola import anotar_fin
+from shared.cola import anotar_fin, clase_de
 from shared.db import Sesiones, crear_motor
 from shared.lugares import zona_horaria
 from shared.modelos import CodigoError, Estado
@@ -74,8 +74,11 @@ class Proceso:
     def _hasta_su_fin(self, encargo: Encargo, cola: TipoConsulta) -> str:
         """completada, error, or, where it goes on, reintento, aplazada or abandonada."""
         try:
+            empezo = monotonic()
             self._trabajar(encargo)
-            anotar_fin(self._redis, cola)
+            periodo = encargo.pedido.periodo
+            clase = clase_de(periodo.resolucion, periodo.dias) if periodo else clase_de(None, 0)
+            anotar_fin(self._redis, cola, clase, monotonic() - empezo)
         except Abandonada:
             log.info("consulta_abandonada")
             return "abandonada"

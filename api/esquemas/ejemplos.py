@@ -30,6 +30,7 @@ EJEMPLOS: dict[str, Any] = {
     "zona_horaria": "America/Bogota",
     # consultas
     "codigo_error": None,
+    "costo": {"openmeteo": 2},
     "consulta_id": 12,
     "estado": "completada",
     "fecha_fin": None,
@@ -45,6 +46,7 @@ EJEMPLOS: dict[str, Any] = {
     "progreso": 100,
     "proveedores": ["siata", "openmeteo"],
     "proveedores_solicitados": ["siata", "openmeteo"],
+    "reanuda_en": None,
     "resolucion": None,
     "tiempo_respuesta_ms": 850,
     "self": "/api/consultas/12",
