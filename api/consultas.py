@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import partial
 from math import ceil
 from typing import Any
@@ -31,10 +32,11 @@ from api.esquemas.consultas import (
     pedido_de,
 )
 from api.formatos import FORMATOS
+from api.presupuestos import presupuestar
 from api.vistas import datos_clima, enlaces
 from shared import archivo, consultas, metricas
 from shared.clima import TipoConsulta
-from shared.cola import Timbre, ritmo
+from shared.cola import Timbre, clase_de, demora_s
 from shared.db import Sesiones
 from shared.modelos import Consulta, Estado
 
@@ -43,8 +45,7 @@ rutas.before_request(acceso.exigir_operario)
 
 log = structlog.get_logger()
 
-RETRY_MINIMO_S = {TipoConsulta.TIEMPO_REAL: 1, TipoConsulta.HISTORICO: 2}
-RETRY_MAXIMO_S = 60
+RETRY_MINIMO_S, RETRY_MAXIMO_S = 1, 60
 PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\b", re.ASCII | re.IGNORECASE)
 VERSION = re.compile(r"\d{1,9}", re.ASCII)
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
@@ -189,9 +190,12 @@ def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
 
 
 def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
+    pedido = pedido_de(tipo, datos)
     with admision(tipo) as condiciones:
-        consulta, repetida = consultas.crear(sesion(), usuario_actual().id, pedido_de(tipo, datos), **condiciones)
-    return _aceptada(consulta, repetida)
+        consulta, repetida = consultas.crear(sesion(), usuario_actual().id, pedido, **condiciones)
+    cuesta = {} if repetida else presupuestar(pedido)
+    cuerpo, estado, cabeceras = _aceptada(consulta, repetida)
+    return cuerpo | cuesta, estado, cabeceras
 
 
 def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
@@ -240,16 +244,26 @@ def _prefiere_esperar() -> int:
 
 
 def _retry_after(consulta: Consulta) -> dict[str, str]:
-    """When to look again: what stands before it in the queue, at the pace the queue has had; nothing if it ended."""
+    """When to look again; nothing if it ended. From what stands before it and how long its kind took lately."""
     if consulta.estado.final:
         return {}
+    if reanuda_en := consulta.reanuda_en:
+        segundos = (reanuda_en - datetime.now(UTC)).total_seconds()
+    else:
+        segundos = _demora_s(consulta)
+    return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S, ceil(segundos))))}
+
+
+def _demora_s(consulta: Consulta) -> float:
+    inicio, fin = consulta.fecha_inicio, consulta.fecha_fin
+    dias = (fin - inicio).days + 1 if inicio and fin else 0
+    delante = (archivo.posicion(sesion(), consulta) or 1) - 1
+    queda = 1 - consulta.progreso / 100
+    redis = current_app.extensions["redis"]
     try:
-        por_s = ritmo(current_app.extensions["redis"], consulta.cola)
+        return demora_s(redis, consulta.cola, clase_de(consulta.resolucion, dias), delante, queda)
     except RedisError:
-        por_s = 0.0
-    delante = archivo.posicion(sesion(), consulta) or 1
-    segundos = ceil(delante / por_s) if por_s > 0 else 0
-    return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S[consulta.tipo_consulta], segundos)))}
+        return 0.0
 
 
 def _visible(consulta_id: int) -> Consulta:

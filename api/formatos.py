@@ -102,6 +102,10 @@ def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
     for f in d.datos_clima["fuentes"]:
         motivo = f" ({f['motivo']})" if f.get("motivo") else ""
         yield f"  {f['proveedor']:<12} {f['estado']:<10} {f['atribucion'] or ''}{motivo}\n".encode()
+    if d.datos_clima["faltantes"]:
+        yield b"\nFaltantes\n"
+    for falta in d.datos_clima["faltantes"]:
+        yield _falta(falta).encode()
     if d.momento:
         yield b"\nSerie\n" + _renglon(columnas, columnas)
     for filas in tramos:
@@ -155,6 +159,13 @@ def _legible(campo: str, valor: Any, *, al_menos: bool) -> str:
         return "sin dato"
     unidad = UNIDADES.get("temperatura" if campo.startswith("temperatura") else campo, "")
     return f"{'≥ ' * al_menos}{valor} {unidad}".strip()
+
+
+def _falta(f: dict[str, Any]) -> str:
+    que = " ".join(f.get("campos", ["todo"]))
+    dias = f", del {f['desde']} al {f['hasta']}" if "desde" in f else ""
+    fin = " (puede llegar si se reintenta)" if f["pasajero"] else ""
+    return f"  {f['proveedor']:<12} {que}{dias}: {f['motivo']}{fin}\n"
 
 
 def _renglon(columnas: list[str], celdas: list[Any]) -> bytes:

@@ -55,6 +55,7 @@ def en_csv(sesiones: Sesiones, ids: Ids) -> Iterator[bytes]:
 def en_zip(sesiones: Sesiones, ids: Ids) -> Iterator[bytes]:
     """manifiesto.json says how each consulta ended; those that were completed have a file in their own format.
 
+    `faltantes`: what its answer lacks, as in datos_clima.
     `borrado`: "serie" or "consulta", where retention left nothing to make a file of; else null.
     """
     paquete = ZipStream(compress_type=zipfile.ZIP_DEFLATED)
@@ -62,7 +63,9 @@ def en_zip(sesiones: Sesiones, ids: Ids) -> Iterator[bytes]:
     for consulta_id in ids:
         consulta, entero = _una(sesiones, consulta_id)
         fichero = f"consulta_{consulta_id}.{consulta['formato_salida']}" if entero else None
-        manifiesto.append({"fichero": fichero, "borrado": _borrado(consulta, entero), **consulta})
+        faltantes = entero.datos_clima["faltantes"] if entero else []
+        borrado = _borrado(consulta, entero)
+        manifiesto.append({"fichero": fichero, "borrado": borrado, **consulta, "faltantes": faltantes})
         if fichero:
             paquete.add(_escrita(sesiones, consulta_id), fichero)
     paquete.add(orjson.dumps(manifiesto, option=orjson.OPT_INDENT_2), "manifiesto.json")

@@ -45,6 +45,7 @@ def datos_clima(datos: DatosClima) -> dict[str, Any]:
         "dispersion": datos.datos_completos["dispersion"],
         "fuentes_utilizadas": datos.fuentes_utilizadas,
         "fuentes": fuentes,
+        "faltantes": datos.datos_completos.get("faltantes", []),  # older answers did not say
         "laboratorio": any(f.get("laboratorio") for f in fuentes),
         "guardado_en": iso_utc(datos.guardado_en),
     }

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.calendario import en_dias
 from shared.clima import Fuente, TipoConsulta, fuente_de_json
-from shared.db import ms_desde
+from shared.db import ahora, ms_desde
 from shared.modelos import Consulta, DatosClima, Estado
 
 
@@ -49,28 +49,36 @@ def version(s: Session, consulta_id: int) -> tuple[int, bool] | None:
 
 
 def posicion(s: Session, consulta: Consulta) -> int | None:
-    """Its place in its queue, 1 being next; None unless pendiente."""
+    """Its place in its queue, 1 being next; None unless pendiente. Those that wait for a later time are not in it."""
     if consulta.estado != Estado.PENDIENTE:
         return None
     antes = select(func.count()).where(
         Consulta.estado == Estado.PENDIENTE,
         Consulta.cola == consulta.cola,
         Consulta.id < consulta.id,
+        Consulta.disponible_en <= ahora(),
     )
     return s.scalars(antes).one() + 1
 
 
 def fuentes_previas(s: Session, consulta_id: int) -> list[Fuente]:
-    """The sources that an answer in part already has, to be kept when it is asked again."""
+    """The sources that are kept when an answer in part is asked again: all but those that may still answer."""
     datos = datos_de(s, consulta_id)
-    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]] if datos else []
-    return [f for f in fuentes if f.valores]
+    if datos is None:
+        return []
+    fuentes = [fuente_de_json(f) for f in datos.datos_completos["fuentes"]]
+    faltantes = datos.datos_completos.get("faltantes")
+    if faltantes is None:  # of before they were told
+        return [f for f in fuentes if f.valores]
+    otra_vez = {f["proveedor"] for f in faltantes if f["pasajero"] and "campos" not in f}
+    return [f for f in fuentes if f.proveedor not in otra_vez]
 
 
 def espera_mayor_s(s: Session) -> float | None:
-    """Seconds that the oldest pendiente consulta has waited; None if there is none."""
-    orden = select(ms_desde(Consulta.creada_en)).where(Consulta.estado == Estado.PENDIENTE)
-    espera_ms = s.scalar(orden.order_by(Consulta.creada_en).limit(1))
+    """Seconds that the pendiente consulta that could be taken first has waited; None if there is none."""
+    debidas = (Consulta.estado == Estado.PENDIENTE, Consulta.disponible_en <= ahora())
+    orden = select(ms_desde(Consulta.disponible_en)).where(*debidas)
+    espera_ms = s.scalar(orden.order_by(Consulta.disponible_en).limit(1))
     return None if espera_ms is None else espera_ms / 1000
 
 

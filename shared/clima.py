@@ -218,7 +218,8 @@ class Fuente:
     """Where numbers came from: one provider's part in one consulta, as API users see it.
 
     motivo: a Spanish sentence; required unless usada. edad_s: how old the observation was when it was combined.
-    altura_m: the height its values stand for. descartes: field → why its value was left out.
+    altura_m: the height its values stand for. descartes: field → why its value was left out. perdidos: field → why it
+    could not be had this time, although the rest could.
     al_menos: the fields of valores that say «at least», not «exactly». cobertura: of a historico, field → the share of
     the period's rows in which it told it, 0–1; its values are of those rows only.
     """
@@ -238,6 +239,7 @@ class Fuente:
     atribucion: str | None = None
     laboratorio: bool = False
     descartes: dict[str, str] = field(default_factory=dict)
+    perdidos: dict[str, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
     al_menos: list[str] = field(default_factory=list)
     cobertura: dict[str, float] = field(default_factory=dict)
@@ -253,8 +255,8 @@ def fuente_json(fuente: Fuente) -> dict[str, Any]:
     cuerpo: dict[str, Any] = sin_ruido(asdict(fuente))
     for instante in ("observado_en", "consultado_en"):
         cuerpo[instante] = iso_utc(getattr(fuente, instante))
-    opcionales = {"motivo", "edad_s", "altura_m", "estacion", "distancia_km", "laboratorio", "descartes", "extras"}
-    opcionales |= {"al_menos", "cobertura"}
+    opcionales = {"motivo", "edad_s", "altura_m", "estacion", "distancia_km", "laboratorio"}
+    opcionales |= {"descartes", "perdidos", "extras", "al_menos", "cobertura"}
     return {c: v for c, v in cuerpo.items() if c not in opcionales or not (v is None or v is False or v in ({}, []))}
 
 
@@ -265,13 +267,39 @@ def fuente_de_json(cuerpo: dict[str, Any]) -> Fuente:
 
 
 @dataclass(frozen=True, slots=True)
+class Faltante:
+    """What was asked of a provider and is not in the answer. motivo: Spanish, for users.
+
+    pasajero: another try, later, may bring it. campos None: all that were asked. desde, hasta: local days, both
+    included, of a historico.
+    """
+
+    proveedor: str
+    motivo: str
+    pasajero: bool
+    campos: tuple[str, ...] | None = None
+    desde: date | None = None
+    hasta: date | None = None
+
+    def json(self) -> dict[str, Any]:
+        """As the contract shows it; what says nothing is left out."""
+        dias = {"desde": self.desde and str(self.desde), "hasta": self.hasta and str(self.hasta)}
+        cuerpo = {"proveedor": self.proveedor, "campos": self.campos and list(self.campos), **dias}
+        return {c: v for c, v in cuerpo.items() if v} | {"motivo": self.motivo, "pasajero": self.pasajero}
+
+
+@dataclass(frozen=True, slots=True)
 class Resultado:
-    """What the providers together say. valores: combined, by field, with temperatura_min and _max."""
+    """What the providers together say. valores: combined, by field, with temperatura_min and _max.
+
+    parcial: some of the faltantes may still come.
+    """
 
     valores: dict[str, float | str | None]
     dispersion: dict[str, dict[str, Any]]
     fuentes: list[Fuente]
     parcial: bool
+    faltantes: list[Faltante] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +320,8 @@ class Pedido:
 class Encargo:
     """A consulta in the hands of one worker. turno is its fencing token: a later holder has a higher one.
 
-    lugar is None while the city name still has to be looked up by a provider. creada_en: by the database's clock.
+    lugar is None while the city name still has to be looked up by a provider. creada_en, and edad_s when it was taken
+    (since it was accepted, or put back by reintentar): by the database's clock. progreso: how far it had got.
     programada: a programacion asked, and nobody waits at a screen. id_peticion: of the HTTP request that asked.
     """
 
@@ -305,3 +334,5 @@ class Encargo:
     parcial: bool = False  # it had been answered in part before
     programada: bool = False
     id_peticion: str | None = None
+    edad_s: float = 0.0
+    progreso: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from time import monotonic, time
+from statistics import median
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -24,6 +25,9 @@ COLAS = ("tiempo_real", "historico", MANTENIMIENTO)
 PREFIJO = "cg:"
 SILENCIO_S = 5.0
 PRESENCIA_S = 15
+HILOS = 32  # of a worker process, unless its unit says otherwise
+MUESTRAS = 20  # of how long the last ones took
+DEMORAS_VALEN_S = 6 * 3600
 LARGO_MAXIMO = 500  # messages the sweep lets stand in a queue; the rest wait in the database
 
 log = structlog.get_logger()
@@ -46,7 +50,7 @@ def crear_celery(settings: Settings) -> Celery:
         task_default_queue=MANTENIMIENTO,
         task_acks_late=False,
         worker_pool="threads",
-        worker_concurrency=32,
+        worker_concurrency=HILOS,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -145,17 +149,38 @@ def silencio_s(cliente: Redis) -> float | None:
     return None if latido is None else max(0.0, reloj_s(cliente) - float(latido))
 
 
-def anotar_fin(cliente: Redis, cola: str) -> None:
-    """Count one consulta that ended, for `ritmo`."""
-    clave = f"{PREFIJO}ritmo:{cola}:{int(time() // 60)}"
+def anotar_fin(cliente: Redis, cola: str, clase: str, segundos: float) -> None:
+    """Note how long a worker took over one that has ended, for `demora_s`. clase: of its kind, see clase_de."""
     with suppress(RedisError), cliente.pipeline(transaction=False) as tubo:
-        tubo.incr(clave)
-        tubo.expire(clave, 180)
+        for clave in (f"{PREFIJO}demoras:{cola}", f"{PREFIJO}demoras:{cola}:{clase}"):
+            tubo.lpush(clave, f"{segundos:.3f}")
+            tubo.ltrim(clave, 0, MUESTRAS - 1)
+            tubo.expire(clave, DEMORAS_VALEN_S)
         tubo.execute()
 
 
-def ritmo(cliente: Redis, cola: str) -> float:
-    """Consultas of this queue that ended per second, over the last one to two minutes. Raises RedisError."""
-    minuto = int(time() // 60)
-    cuentas: Any = cliente.mget(f"{PREFIJO}ritmo:{cola}:{m}" for m in (minuto - 1, minuto))
-    return sum(int(c or 0) for c in cuentas) / (60 + time() % 60)
+def clase_de(resolucion: str | None, dias: int) -> str:
+    """The kind of a consulta, as to how long it takes: alike are those of now, and those of about as many days."""
+    return "ahora" if resolucion is None else f"{resolucion}:{dias.bit_length()}"
+
+
+def demora_s(cliente: Redis, cola: str, clase: str, delante: int, queda: float = 1.0) -> float:
+    """Seconds until one is done that has `delante` before it in its queue. queda: how much of itself is left, 0–1.
+
+    Those before it are served by all the threads of the workers alive, in turns as long as what the queue did lately;
+    its own time is that of its kind. 0 where nothing is known. Raises RedisError.
+    """
+    turno_s, propia_s = (_mediana(cliente, f"{PREFIJO}demoras:{que}") for que in (cola, f"{cola}:{clase}"))
+    if delante < HILOS:
+        return queda * propia_s  # some thread is free for it; nobody need be counted
+    return vueltas(delante, trabajadores(cliente)) * turno_s + queda * propia_s
+
+
+def vueltas(delante: int, procesos: int) -> int:
+    """How many turns of all the threads pass before it is taken."""
+    return delante // (HILOS * max(1, procesos))
+
+
+def _mediana(cliente: Redis, clave: str) -> float:
+    crudas: Any = cliente.lrange(clave, 0, -1)
+    return median(map(float, crudas)) if crudas else 0.0

@@ -11,7 +11,6 @@ All verbs take an open session; the caller commits. Leases and waits use the dat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from random import uniform
 from typing import Any
 
@@ -19,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import resumenes
+from shared import respuestas, resumenes
 from shared.cambios import cambio
 from shared.clima import (
     Encargo,
@@ -29,7 +28,7 @@ from shared.clima import (
     TipoConsulta,
 )
 from shared.db import ahora, ms_desde
-from shared.filas import columnas_de, datos_de_clima, encargo_de, juntos, participantes
+from shared.filas import columnas_de, datos_de_clima, en_corto, encargo_de, juntos, participantes
 from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Estado
 
 ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
@@ -41,8 +40,11 @@ ESPERA_INICIAL_S, ESPERA_MAXIMA_S = 2, 20
 # how old a consulta may be that is put off: for providers that rest, and for room in our own call budgets
 PACIENCIA_S = {CodigoError.PROVEEDORES_FALLARON: 120, CodigoError.CUOTA_AGOTADA: 900}
 PACIENCIA_PROGRAMADA_S = {CodigoError.PROVEEDORES_FALLARON: 3600, CodigoError.CUOTA_AGOTADA: 26 * 3600}
+# for a window of a call budget whose end is known: a day's window, and two hours for those who wait for the same one
+PACIENCIA_VENTANA_S = 26 * 3600
 APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
 APLAZAR_MAXIMO_S = 600
+INTENTOS_CON_PLAZO = 2  # of a consulta that is older than its deadline
 CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
@@ -56,6 +58,11 @@ class Saturada(Exception):
 
 class DemasiadasActivas(Exception):
     """The user has MAX_ACTIVAS unfinished consultas already."""
+
+
+# when it was asked for, accepted or put back by reintentar; and its age
+_pedida_en = func.coalesce(Consulta.reintentada_en, Consulta.creada_en)
+_edad_ms = ms_desde(_pedida_en)
 
 
 # --- accepting -------------------------------------------------------------------------------------------
@@ -144,7 +151,9 @@ def tomar(s: Session, consulta_id: int) -> Encargo | None:
         tocar_en=None,
     ):
         return None
-    return encargo_de(s.execute(select(Consulta.__table__).where(Consulta.id == consulta_id)).mappings().one())
+    fila = s.execute(select(Consulta.__table__, _edad_ms.label("edad_ms")).where(Consulta.id == consulta_id))
+    suya = fila.mappings().one()
+    return encargo_de(suya, edad_s=suya["edad_ms"] / 1000)
 
 
 def ubicar(s: Session, encargo: Encargo, lugar: Lugar) -> bool:
@@ -200,6 +209,7 @@ def completar(s: Session, encargo: Encargo, resultado: Resultado) -> bool:
         Estado.COMPLETADA,
         Consulta.turno == encargo.turno,
         parcial=resultado.parcial,
+        faltan=en_corto(resultado.faltantes),
         progreso=100,
         **participantes(resultado.fuentes),
         **_final(),
@@ -218,17 +228,24 @@ def registrar_fallo(
     *,
     definitivo: bool,
     fallidas: Iterable[str] = (),
+    plazo_s: float | None = None,
 ) -> Estado | None:
-    """Back to pendiente after a growing wait, or to error when it is final or the attempts are spent.
+    """Back to pendiente after a growing wait, or to error when it is final, or attempts or time are spent.
 
     Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
     fallidas: the providers that failed; they are kept if it then waits, and ends, with nobody left to ask.
+    plazo_s: how old it may be and still be tried again; what failed for want of time is not tried after it, and
+    nothing a third time.
     """
     mia, fuentes = Consulta.turno == encargo.turno, {"fuentes_fallidas": juntos(fallidas)}
-    if definitivo or encargo.intentos >= MAX_INTENTOS[encargo.pedido.tipo]:
-        return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes) else None
-    espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
-    return Estado.PENDIENTE if _a_pendiente(s, encargo.id, espera_s, mia, **fuentes) else None
+    if not definitivo and encargo.intentos < MAX_INTENTOS[encargo.pedido.tipo]:
+        a_tiempo: tuple[ColumnElement[bool], ...] = ()
+        if plazo_s is not None and (codigo == CodigoError.TIEMPO_AGOTADO or encargo.intentos >= INTENTOS_CON_PLAZO):
+            a_tiempo = (_pedida_en > ahora(-plazo_s),)
+        espera_s = min(ESPERA_MAXIMA_S, ESPERA_INICIAL_S * 3 ** (encargo.intentos - 1))
+        if _a_pendiente(s, encargo.id, espera_s, mia, *a_tiempo, **fuentes):
+            return Estado.PENDIENTE
+    return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia, **fuentes) else None
 
 
 def cancelar(s: Session, consulta_id: int) -> bool:
@@ -240,7 +257,8 @@ def cancelar(s: Session, consulta_id: int) -> bool:
 def reintentar(s: Session, consulta_id: int, id_peticion: str | None = None) -> bool:
     """Put an error, or an answer in part, back to pendiente with its attempts renewed. False: neither of them.
 
-    What providers had answered is kept: respuestas of a historico, and the sources in datos_clima.
+    What providers had answered is kept: respuestas of a historico, and the sources in datos_clima. What will never
+    come of an answer in part is not asked again; of an error, it is.
     """
     cambios = {
         "codigo_error": None,
@@ -252,6 +270,8 @@ def reintentar(s: Session, consulta_id: int, id_peticion: str | None = None) -> 
         "id_peticion": id_peticion,
         "intentos": 0,
         "progreso": 0,
+        "faltan": None,
+        "reintentada_en": ahora(),
         "disponible_en": ahora(),
         "tocar_en": ahora(PRIMER_TOQUE_S),
     }
@@ -261,24 +281,30 @@ def reintentar(s: Session, consulta_id: int, id_peticion: str | None = None) -> 
     if s.scalar(suya.with_for_update()) is None:
         return False
     resumenes.olvidar(s, consulta_id)
-    return _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios) or _mover(
-        s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, en_parte, **cambios
-    )
+    if _mover(s, consulta_id, Estado.ERROR, Estado.PENDIENTE, **cambios):
+        respuestas.olvidar_ausencias(s, consulta_id)
+        return True
+    return _mover(s, consulta_id, Estado.COMPLETADA, Estado.PENDIENTE, en_parte, **cambios)
 
 
-def aplazar(s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str) -> Estado | None:
+def aplazar(
+    s: Session, encargo: Encargo, codigo: CodigoError, mensaje: str, ventana_s: float | None = None
+) -> Estado | None:
     """Back to pendiente without spending an attempt, unless it is older than PACIENCIA_S; then to error.
 
     Returns where it stands now; None: the lease was lost or it was cancelled, and nothing was written.
+    ventana_s: when the call budget that it waits for has room again. It comes back then, PACIENCIA_VENTANA_S at most.
 
     Those of a programacion may wait for the next day's budget, and come back the more seldom the longer they wait.
     """
     mia = Consulta.turno == encargo.turno
     paciencia_s, espera_s = PACIENCIA_S[codigo], uniform(*APLAZAR_S)
     if encargo.programada:
-        edad_s = (datetime.now(UTC) - encargo.creada_en).total_seconds()
+        edad_s = (s.scalar(select(_edad_ms).where(Consulta.id == encargo.id)) or 0) / 1000
         paciencia_s, espera_s = PACIENCIA_PROGRAMADA_S[codigo], max(espera_s, min(APLAZAR_MAXIMO_S, edad_s / 4))
-    joven = Consulta.creada_en > ahora(-paciencia_s)
+    if ventana_s is not None:
+        paciencia_s, espera_s = PACIENCIA_VENTANA_S, ventana_s + uniform(0, min(ventana_s / 10, APLAZAR_S[1]))
+    joven = _pedida_en > ahora(-paciencia_s)
     if _a_pendiente(s, encargo.id, espera_s, mia, joven, intentos=Consulta.intentos - 1):
         return Estado.PENDIENTE
     return Estado.ERROR if _fallar(s, encargo.id, Estado.PROCESANDO, codigo, mensaje, mia) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 from shared.clima import (
     Encargo,
     EstadoFuente,
+    Faltante,
     Fuente,
     Lugar,
     Parametro,
@@ -47,7 +48,7 @@ def columnas_de(pedido: Pedido) -> dict[str, Any]:
     }
 
 
-def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
+def encargo_de(fila: Mapping[Any, Any], edad_s: float = 0.0) -> Encargo:
     lugar = None
     if fila["latitud"] is not None:
         lugar = Lugar(
@@ -77,6 +78,8 @@ def encargo_de(fila: Mapping[Any, Any]) -> Encargo:
         parcial=fila["parcial"],
         programada=fila["programacion_id"] is not None,
         id_peticion=fila["id_peticion"],
+        edad_s=edad_s,
+        progreso=fila["progreso"],
     )
 
 
@@ -86,6 +89,14 @@ def participantes(fuentes: Iterable[Fuente]) -> dict[str, str | None]:
         "fuentes_usadas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.USADA),
         "fuentes_fallidas": juntos(f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA),
     }
+
+
+def en_corto(faltantes: Collection[Faltante]) -> dict[str, Any] | None:
+    """The column faltan: how many, how many of them may still come, and whose."""
+    if not faltantes:
+        return None
+    proveedores = sorted({f.proveedor for f in faltantes})
+    return {"total": len(faltantes), "pasajeros": sum(f.pasajero for f in faltantes), "proveedores": proveedores}
 
 
 def juntos(proveedores: Iterable[str]) -> str | None:
@@ -102,6 +113,7 @@ def datos_de_clima(resultado: Resultado) -> dict[str, Any]:
         "valores": valores,
         "dispersion": resultado.dispersion,
         "fuentes": [fuente_json(f) for f in resultado.fuentes],
+        "faltantes": [f.json() for f in resultado.faltantes],
     }
     return {
         **{campo: _en_su_columna(COLUMNAS[campo].type, valor) for campo, valor in columnas.items()},

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -133,19 +134,40 @@ class Limites:
         clave_propia: a user's own key pays, which has a budget of its own unless the provider counts by address.
         prisa False, for historico and programaciones: RESERVA of each window is left to others.
         """
-        presupuesto = self._presupuestos.get(proveedor)
-        if presupuesto is None or (clave_propia and not presupuesto.por_direccion):
-            return True
-        ventanas = self._ventanas[proveedor]
+        ventanas = self._de_quien(proveedor, clave_propia=clave_propia)
         try:
             for v in ventanas:
-                libres = 0 if prisa else int(v.amount * RESERVA)
-                if not self._contador.test(v, proveedor, cost=costo + libres):
+                if not self._contador.test(v, proveedor, cost=costo + _libres(v, prisa=prisa)):
                     return False
             gastadas = [self._contador.hit(v, proveedor, cost=costo) for v in ventanas]
             return all(gastadas)
         except RedisError:
             return True
+
+    def espera_s(self, proveedor: str, costo: int, *, clave_propia: bool = False, prisa: bool = True) -> float:
+        """Seconds until every window has room for `costo` calls; 0: now. inf: a window is smaller than that.
+
+        Arguments as for gastar. Without Redis, 0.
+        """
+        espera = 0.0
+        try:
+            for v in self._de_quien(proveedor, clave_propia=clave_propia):
+                pedido = costo + _libres(v, prisa=prisa)
+                if pedido > v.amount:
+                    return inf
+                if not self._contador.test(v, proveedor, cost=pedido):  # a second more: Redis tells whole ones
+                    acaba_en = self._contador.get_window_stats(v, proveedor).reset_time
+                    espera = max(espera, acaba_en - time() + 1.0)
+        except RedisError:
+            return 0.0
+        return espera
+
+    def _de_quien(self, proveedor: str, *, clave_propia: bool) -> list[RateLimitItem]:
+        """The windows that a call counts in."""
+        presupuesto = self._presupuestos.get(proveedor)
+        if presupuesto is None or (clave_propia and not presupuesto.por_direccion):
+            return []
+        return self._ventanas[proveedor]
 
     def queda(self, proveedor: str) -> int | None:
         """Calls left in the tightest window; None: no budget. Raises RedisError."""
@@ -199,6 +221,11 @@ class Limites:
                 return True
             sleep(0.05)
         return False
+
+
+def _libres(ventana: RateLimitItem, *, prisa: bool) -> int:
+    """Calls of this window that are left to others."""
+    return 0 if prisa else int(ventana.amount * RESERVA)
 
 
 def _clave(que: str, proveedor: str) -> str:

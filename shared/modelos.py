@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -196,6 +196,8 @@ class Consulta(Base):
     # added: how it ended
     codigo_error: Mapped[CodigoError | None] = mapped_column(_enum(CodigoError))
     parcial: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # added: what the answer lacks, in short, for lists: {total, pasajeros, proveedores}; datos_completos has it whole
+    faltan: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # added: providers that took part, by name, sorted and joined by commas; reportes group by them
     fuentes_usadas: Mapped[str | None] = mapped_column(String(80))
     fuentes_fallidas: Mapped[str | None] = mapped_column(String(80))
@@ -205,6 +207,9 @@ class Consulta(Base):
     intentos: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     turno: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     disponible_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())  # not to be taken before
+    reintentada_en: Mapped[datetime | None] = mapped_column(
+        InstanteUtc
+    )  # when reintentar put it back, and it began anew
     tocar_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # ring again after; None unless pendiente
     vence_en: Mapped[datetime | None] = mapped_column(InstanteUtc)  # lease of whoever holds it; None unless procesando
     __table_args__ = (
@@ -229,6 +234,12 @@ class Consulta(Base):
         pedido = Periodo(self.fecha_inicio, self.fecha_fin, self.resolucion)
         hecho = pedido.terminado(self.zona_horaria, self.creada_en)
         return [] if hecho is None or hecho == pedido else [SIN_HOY.format(pedido.fin, hecho.fin)]
+
+    @property
+    def reanuda_en(self) -> datetime | None:
+        """When it goes on, if it waits for a later time: for room in a call budget, or before another try."""
+        espera = self.estado == Estado.PENDIENTE and self.disponible_en > datetime.now(UTC)
+        return self.disponible_en if espera else None
 
 
 class Lote(Base):

@@ -22,13 +22,13 @@ from shared.almacen import reloj_s
 from shared.clima import Lugar, Medicion, Periodo
 from shared.cola import PREFIJO
 from worker.proveedores.cliente import Clave, Lectura
-from worker.proveedores.http import ErrorProveedor
+from worker.proveedores.http import Causa, ErrorProveedor
 
 EDAD_POR_DEFECTO_S = 60  # models update every 15 minutes, stations every few
 VIDA_S = 3600
-VIDA_FALLO_S = 2
+VIDA_FALLO_S = 2  # and of an answer that lacks a part: whoever asks later asks again
 RITMO_S = 0.05
-FORMATO = 4  # of what is stored; another number when Lectura or Medicion change, for workers of two versions
+FORMATO = 5  # of what is stored; another number when Lectura or Medicion change, for workers of two versions
 CELDA = 2  # decimals of a degree: about 1.1 km
 
 
@@ -84,9 +84,9 @@ class Compartidor:
         try:
             lectura, laboratorio = preguntar()
             compartida = Compartida(lectura, self._ahora(), laboratorio, desde_cache=False)
-            self._guardar(clave, _empacar(compartida), VIDA_S)
+            self._guardar(clave, _empacar(compartida), VIDA_FALLO_S if lectura.perdidos else VIDA_S)
         except ErrorProveedor as e:
-            self._guardar(f"{clave}:fallo", orjson.dumps([e.motivo, e.reintentable, e.estado]), VIDA_FALLO_S)
+            self._guardar(f"{clave}:fallo", orjson.dumps([e.motivo, e.reintentable, e.estado, e.tarde]), VIDA_FALLO_S)
             raise
         finally:
             with suppress(RedisError):
@@ -109,8 +109,8 @@ class Compartidor:
         """Raise the failure of whoever we were waiting for."""
         crudo: Any = self._redis.get(f"{clave}:fallo")
         if crudo:
-            motivo, reintentable, estado = orjson.loads(crudo)
-            raise ErrorProveedor(motivo, reintentable=reintentable, estado=estado)
+            motivo, reintentable, estado, tarde = orjson.loads(crudo)
+            raise ErrorProveedor(motivo, reintentable=reintentable, estado=estado, tarde=tarde)
 
     def _guardar(self, clave: str, valor: bytes, vida_s: int) -> None:
         with suppress(RedisError):
@@ -125,8 +125,11 @@ def _desempacar(crudo: bytes) -> Compartida:
     cuerpo = orjson.loads(zlib.decompress(crudo))
     lectura = cuerpo["lectura"]
     mediciones = [Medicion(**{**m, **_instantes(m)}) for m in lectura.pop("mediciones")]
+    perdidos = {campo: (motivo, Causa(causa)) for campo, (motivo, causa) in lectura.pop("perdidos").items()}
     consultado_en = datetime.fromisoformat(cuerpo["consultado_en"])
-    return Compartida(Lectura(mediciones, **lectura), consultado_en, cuerpo["laboratorio"], desde_cache=True)
+    return Compartida(
+        Lectura(mediciones, **lectura, perdidos=perdidos), consultado_en, cuerpo["laboratorio"], desde_cache=True
+    )
 
 
 def _instantes(m: dict[str, Any]) -> dict[str, Any]:

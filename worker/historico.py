@@ -1,69 +1,48 @@
 """A historico, piece by piece: what each provider answers is kept at once, so a second attempt asks only for the rest.
 
 Each provider's days are cut its own way (Cliente.dias_por_tramo), and asked for in rounds: in one round the next piece
-of every provider, side by side. What worker/pasado.py knows already is not asked for. In the end all that was kept is
-combined window by window, day by day (or hour by hour), and the whole is stored together.
+of every provider, side by side. What worker/pasado.py knows already is not asked for. A provider whose call budget is
+spent waits for its next window: the consulta is put off until then, with the pieces that are there. Whoever pays a call
+for each day is asked last, only for days that the others lack. In the end all that was kept is combined window by
+window, day by day (or hour by hour), and the whole is stored together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import date
 from threading import BoundedSemaphore, Event
 from time import monotonic
 
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import consultas, metricas, respuestas
-from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Periodo, campos_de, fuente_json
+from shared import consultas, costos, metricas, respuestas
+from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Periodo, Proveedor, campos_de, fuente_json
 from shared.db import Sesiones
+from shared.modelos import CodigoError
 from shared.series import Fila, empacar
 from shared.settings import Settings
 from worker.cuentas import Cuentas, fila_de
+from worker.faltantes import de_periodo
+from worker.obra import Ausencia, Obra, Tarea
 from worker.pasado import Pasado
 from worker.preguntar import Contestacion, Pregunta, Preguntador
-from worker.proveedores.http import Causa
-from worker.resultado import Abandonada, Fracaso, fracaso
-from worker.tramos import VENTANA_DIAS, dias, pendientes
+from worker.proveedores.http import Causa, Omitida
+from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
+from worker.suplentes import con_las_nuevas, cubiertos, por_suplir
+from worker.tramos import corridas, dias, pendientes
 
 log = structlog.get_logger()
 
 RENOVAR_CADA_S = 10.0
 PREGUNTAN_A_LA_VEZ = 8  # consultas of one process; the rest wait their turn, so that answers do not pile up in memory
-
-
-@dataclass
-class Obra:
-    """What one attempt still has to ask (tramos, by provider), and how far it got (hechos: pieces that are there).
-
-    ausencias: pieces that did not come, and why. perdidas: those of them that may still come in another attempt, with
-    the pieces that were not asked for because their provider had failed before.
-    """
-
-    tramos: dict[str, list[Periodo]] = field(default_factory=dict)
-    hechos: int = 0
-    progreso: int = 0
-    ausencias: list[tuple[Periodo, Contestacion]] = field(default_factory=list)
-
-    def ronda(self) -> dict[str, Periodo]:
-        """The next piece of every provider that has not failed in this attempt."""
-        caidos = {c.fuente.proveedor for _, c in self.ausencias if c.fuente.estado == EstadoFuente.FALLIDA}
-        return {p: tramos.pop(0) for p, tramos in self.tramos.items() if tramos and p not in caidos}
-
-    def perdidas(self) -> list[tuple[Periodo, Contestacion]]:
-        asi = {c.fuente.proveedor: c for _, c in self.ausencias}
-        sin_preguntar = [(tramo, asi[p]) for p, tramos in self.tramos.items() for tramo in tramos if p in asi]
-        return [(t, c) for t, c in (*self.ausencias, *sin_preguntar) if c.causa != Causa.PERMANENTE]
-
-    def avanzo(self) -> bool:
-        """Is there progress that somebody would see? What will never come counts as done."""
-        faltan = sum(map(len, self.tramos.values()))
-        para_siempre = sum(c.causa == Causa.PERMANENTE for _, c in self.ausencias)
-        hechos, total = self.hechos + para_siempre, self.hechos + len(self.ausencias) + faltan
-        antes, self.progreso = self.progreso, 99 * hechos // max(1, total)
-        return self.progreso > antes
+ESPERA_MINIMA_S = 5.0  # for a budget that is spent and does not say until when
+# For a window that ends within this, any consulta waits; for a later one, only where nobody else has told the days.
+ESPERA_ENTERA_S = 3660.0
+PRONTO = (Causa.FALLO, Causa.TARDE, Causa.CIRCUITO)  # what another attempt, in seconds, may well bring
 
 
 class Historico:
@@ -71,6 +50,7 @@ class Historico:
 
     def __init__(self, settings: Settings, sesiones: Sesiones, preguntador: Preguntador) -> None:
         self._plazo_s = settings.plazo_tramo_s
+        self._plan_meteosource = settings.meteosource_plan
         self._parando = Event()
         self._plazas = BoundedSemaphore(PREGUNTAN_A_LA_VEZ)
         self._mesa = BoundedSemaphore(1)  # where one window is combined
@@ -79,7 +59,8 @@ class Historico:
         self._pasado = Pasado(settings, sesiones, preguntador)
 
     def trabajar(self, encargo: Encargo, lugar: Lugar) -> None:
-        """Answer the whole period. Raises Fracaso if a part has no usable source, Abandonada if it was taken away."""
+        """Answer the whole period. Raises Fracaso if a part has no usable source, Aplazada while a budget is spent,
+        Abandonada if it was taken away."""
         pregunta = Pregunta(
             usuario_id=encargo.usuario_id,
             lugar=lugar,
@@ -89,9 +70,8 @@ class Historico:
             max_edad_s=encargo.pedido.max_edad_s,
         )
         obra = self._empezar(encargo, pregunta)
-        while ronda := obra.ronda():
-            with self._por_turno(self._plazas, encargo, obra):
-                self._preguntar(encargo, pregunta, obra, ronda)
+        self._rondas(encargo, pregunta, obra)
+        self._suplir(encargo, pregunta, obra)
         self._terminar(encargo, lugar, obra)
 
     def parar(self) -> None:
@@ -102,31 +82,159 @@ class Historico:
         """What an earlier attempt left, and what is known of before, is there; the rest is cut into pieces."""
         assert pregunta.periodo is not None
         with self._sesiones.transaccion() as s:
-            hechos = respuestas.hechos(s, encargo.id, pregunta.periodo.resolucion)
-        obra = Obra(hechos=sum(map(len, hechos.values())))
+            piezas = respuestas.piezas(s, encargo.id, pregunta.periodo.resolucion)
+        obra = Obra(progreso=encargo.progreso)
+        for tramo, fuente in piezas:
+            if fuente.estado != EstadoFuente.USADA:
+                obra.ausencias.append(Ausencia(tramo, Contestacion(fuente, causa=Causa.PERMANENTE)))
+                continue
+            obra.hechos += 1
+            if fuente.perdidos:
+                falta = Tarea(tramo, frozenset(fuente.perdidos), completa=True)
+                obra.tareas.setdefault(fuente.proveedor, []).append(falta)
         for nombre in self._preguntador.elegidos(encargo.pedido.proveedores):
-            faltan = pendientes(pregunta.periodo, hechos.get(nombre, []))
-            partes, obra.tramos[nombre] = self._pasado.repartir(nombre, pregunta, faltan)
+            faltan = pendientes(pregunta.periodo, [t for t, f in piezas if f.proveedor == nombre])
+            suplente = self._es_suplente(nombre, pregunta)
+            partes, tramos = self._pasado.repartir(nombre, pregunta, faltan, largo=1 if suplente else None)
+            if tramos and suplente:
+                obra.suplentes[nombre] = tramos
+            else:
+                obra.tareas.setdefault(nombre, []).extend(Tarea(t, pregunta.campos) for t in tramos)
             for parte in partes:
                 metricas.compartidas.labels(nombre, "pasado").inc()
+                obra.hechos += 1
                 self._guardar(encargo, obra, parte.tramo, parte.fuente, parte.filas)
         return obra
 
-    def _preguntar(self, encargo: Encargo, pregunta: Pregunta, obra: Obra, ronda: dict[str, Periodo]) -> None:
+    def _es_suplente(self, nombre: str, pregunta: Pregunta) -> bool:
+        """Would it take too many calls for all of it? Not if it cannot be asked at all, which it says itself."""
+        try:
+            self._preguntador.clave(nombre, pregunta.usuario_id)
+        except Omitida:
+            return False
+        return costos.es_suplente(nombre, self._costo(nombre, pregunta, pregunta.campos, pregunta.periodo))
+
+    def _costo(self, nombre: str, pregunta: Pregunta, campos: frozenset[str], tramo: Periodo | None) -> int:
+        return costos.costo_de(nombre, campos, tramo, pregunta.lugar, plan_meteosource=self._plan_meteosource)
+
+    def _rondas(self, encargo: Encargo, pregunta: Pregunta, obra: Obra) -> None:
+        """Ask for all that can be asked now. Raises Aplazada where the rest is worth waiting for."""
+        while ronda := obra.ronda():
+            caben = {p: t for p, t in ronda.items() if self._cabe(p, pregunta, obra, t)}
+            if caben:
+                with self._por_turno(self._plazas, encargo, obra):
+                    self._preguntar(encargo, pregunta, obra, caben)
+        self._esperar_ventana(encargo, obra)
+
+    def _cabe(self, nombre: str, pregunta: Pregunta, obra: Obra, tarea: Tarea) -> bool:
+        """Has its budget room for the whole of this piece? So that no call is spent on what cannot be finished."""
+        costo = self._costo(nombre, pregunta, tarea.campos, tarea.tramo)
+        espera_s = self._preguntador.espera_s(nombre, pregunta, costo) if costo else 0.0
+        if espera_s > 0:
+            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, espera_s)
+        return espera_s <= 0
+
+    def _preguntar(self, encargo: Encargo, pregunta: Pregunta, obra: Obra, ronda: dict[str, Tarea]) -> None:
         """Ask one round, and keep each answer as it comes."""
         plazo = monotonic() + self._plazo_s
-        preguntas = {p: replace(pregunta, periodo=tramo, plazo=plazo) for p, tramo in ronda.items()}
+        preguntas = {p: replace(pregunta, periodo=t.tramo, campos=t.campos, plazo=plazo) for p, t in ronda.items()}
         for c in self._preguntador.preguntar(preguntas):
             nombre = c.fuente.proveedor
             if c.lectura is None:
-                obra.ausencias.append((ronda[nombre], c))
+                self._faltar(encargo, obra, ronda[nombre], c)
             else:
-                filas = [fila_de(m) for m in c.lectura.mediciones]
-                self._guardar(encargo, obra, ronda[nombre], c.fuente, filas)
+                self._recibir(encargo, pregunta, obra, ronda[nombre], c)
                 self._pasado.guardar(preguntas[nombre], c)
 
+    def _recibir(self, encargo: Encargo, pregunta: Pregunta, obra: Obra, tarea: Tarea, c: Contestacion) -> None:
+        assert c.lectura is not None
+        nombre, fuente, filas = c.fuente.proveedor, c.fuente, [fila_de(m) for m in c.lectura.mediciones]
+        if tarea.completa:
+            fuente, filas = self._completada(encargo, tarea, c, filas)
+        sin_dinero = frozenset(campo for campo, (_, causa) in c.lectura.perdidos.items() if causa == Causa.PRESUPUESTO)
+        obra.hecha(nombre, sin_dinero)
+        if sin_dinero:
+            costo = self._costo(nombre, pregunta, sin_dinero, tarea.tramo)
+            espera_s = self._preguntador.espera_s(nombre, pregunta, costo)
+            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, max(ESPERA_MINIMA_S, espera_s))
+        self._guardar(encargo, obra, tarea.tramo, fuente, filas)
+
+    def _completada(
+        self, encargo: Encargo, tarea: Tarea, c: Contestacion, filas: list[Fila]
+    ) -> tuple[Fuente, list[Fila]]:
+        """The piece that was there, with the fields that it lacked."""
+        with self._sesiones.transaccion() as s:
+            viejas = respuestas.filas_de(s, encargo.id, c.fuente.proveedor, tarea.tramo)
+            piezas = respuestas.piezas(s, encargo.id, tarea.tramo.resolucion)
+        suya = next(f for t, f in piezas if t == tarea.tramo and f.proveedor == c.fuente.proveedor)
+        return replace(suya, perdidos=c.fuente.perdidos), con_las_nuevas(viejas, filas)
+
+    def _faltar(self, encargo: Encargo, obra: Obra, tarea: Tarea, c: Contestacion) -> None:
+        """What will never come is kept as such, so that no later attempt asks for it."""
+        obra.faltar(c.fuente.proveedor, c)
+        if not c.pasajera and not tarea.completa:
+            self._guardar(encargo, obra, tarea.tramo, c.fuente, [])
+
+    def _esperar_ventana(self, encargo: Encargo, obra: Obra) -> None:
+        """Raise Aplazada if what is left fits a window of the budgets that this consulta can wait for."""
+        esperan = obra.esperan()
+        if not esperan:
+            return
+        espera_s = min(c.espera_s or ESPERA_MINIMA_S for c in esperan.values())
+        if encargo.edad_s + espera_s > consultas.PACIENCIA_VENTANA_S:
+            return
+        if espera_s > ESPERA_ENTERA_S and all(self._lo_dicen_otros(encargo, p, obra) for p in esperan):
+            return
+        quienes = " ".join(f"{c.fuente.proveedor}: {c.fuente.motivo}." for c in esperan.values())
+        self._seguir(encargo, obra)  # what it got to is told before it rests
+        raise Aplazada(CodigoError.CUOTA_AGOTADA, f"Se agotaron las llamadas. {quienes}", ventana_s=espera_s)
+
+    def _lo_dicen_otros(self, encargo: Encargo, nombre: str, obra: Obra) -> bool:
+        """Has somebody else told something of every day, or the very fields, that this one still owes?"""
+        for completa in (False, True):
+            tareas = [t for t in obra.tareas[nombre] if t.completa == completa]
+            faltan = {dia for t in tareas for dia in dias(t.tramo)}
+            campos = frozenset(campo for t in tareas for campo in t.campos)
+            if not faltan <= self._cubiertos(encargo, campos, alguno=not completa, salvo=nombre):
+                return False
+        return True
+
+    def _cubiertos(self, encargo: Encargo, campos: frozenset[str], *, alguno: bool, salvo: str = "") -> set[date]:
+        """The days of which what is stored tells all of these fields, or one of them at least; salvo: but for whom."""
+        hay: set[date] = set()
+        periodo = encargo.pedido.periodo
+        assert periodo is not None
+        for ventana in periodo.tramos(costos.VENTANA_DIAS[periodo.resolucion]):
+            with self._sesiones.transaccion() as s:
+                partes = respuestas.partes(s, encargo.id, ventana)
+            hay |= cubiertos([p for p in partes if p[0]["proveedor"] != salvo], campos, alguno=alguno)
+        return hay
+
+    def _suplir(self, encargo: Encargo, pregunta: Pregunta, obra: Obra) -> None:
+        """Ask those who pay a call a day for what the others lack, once it is sure that these will not tell it.
+
+        One after another, so that none pays for what another has just told.
+        """
+        ultimo = encargo.intentos >= consultas.MAX_INTENTOS[encargo.pedido.tipo]
+        for nombre, tramos in obra.suplentes.items():
+            campos = pregunta.campos & costos.SUPLEN[Proveedor(nombre)][tramos[0].resolucion]
+            faltan: list[Periodo] = []
+            if campos and (ultimo or not any(c.causa in PRONTO for c in obra.parados.values())):
+                hay = self._cubiertos(encargo, campos, alguno=False)
+                faltan = por_suplir(nombre, tramos, hay, pregunta.lugar)
+            llamadas = sum(self._costo(nombre, pregunta, pregunta.campos, t) for t in faltan)
+            todas = self._costo(nombre, pregunta, pregunta.campos, pregunta.periodo)
+            if llamadas > costos.DE_UN_DIA[Proveedor(nombre)]:
+                motivo, faltan = f"lo que falta a los demás pediría {llamadas} llamadas, más de las de un día", []
+            else:
+                motivo = f"pediría {todas} llamadas: solo se le pregunta por los días que faltan a los demás"
+            preguntados = {dia for t in faltan for dia in dias(t)}
+            resto = corridas({d for t in tramos for d in dias(t)} - preguntados, tramos[0].resolucion)
+            obra.ausencias += [Ausencia(t, self._preguntador.omitida(nombre, motivo)) for t in resto]
+            obra.tareas[nombre] = [Tarea(t, pregunta.campos) for t in faltan]
+            self._rondas(encargo, pregunta, obra)
+
     def _guardar(self, encargo: Encargo, obra: Obra, tramo: Periodo, fuente: Fuente, filas: list[Fila]) -> None:
-        obra.hechos += 1
         avanzo = obra.avanzo()
 
         def guardar(s: Session) -> bool:
@@ -155,14 +263,19 @@ class Historico:
         assert periodo is not None
         cuentas = Cuentas(campos_de(encargo.pedido.parametros), lugar.altura_m, lugar.zona_horaria)
         paquetes = []
-        for ventana in periodo.tramos(VENTANA_DIAS[periodo.resolucion]):
+        for ventana in periodo.tramos(costos.VENTANA_DIAS[periodo.resolucion]):
             with self._por_turno(self._mesa, encargo, obra):
                 with self._sesiones.transaccion() as s:
                     partes = respuestas.partes(s, encargo.id, ventana)
                 filas = cuentas.tramo(ventana, partes)
                 paquetes.append((len(filas), empacar(filas)))
-        resultado = cuentas.resultado({c.fuente.proveedor: c.fuente for _, c in obra.ausencias})
-        _exigir(cuentas.con_datos, obra.perdidas(), resultado.fuentes)
+        ausentes = obra.ausentes()
+        resultado = cuentas.resultado({a.contestacion.fuente.proveedor: a.contestacion.fuente for a in ausentes})
+        _exigir(encargo, cuentas.con_datos, ausentes, resultado.fuentes)
+        with self._sesiones.transaccion() as s:
+            piezas = respuestas.piezas(s, encargo.id, periodo.resolucion)
+        faltantes = de_periodo(ausentes, piezas, resultado.fuentes)
+        resultado = replace(resultado, faltantes=faltantes, parcial=any(f.pasajero for f in faltantes))
 
         def completar(s: Session) -> bool:
             if not consultas.completar(s, encargo, resultado):
@@ -188,14 +301,22 @@ class Historico:
             puestos.release()
 
 
-def _exigir(con_datos: set[str], perdidas: list[tuple[Periodo, Contestacion]], fuentes: list[Fuente]) -> None:
-    """Raise Fracaso or Aplazada if a piece may still come of which nobody reported a day, or nobody reported anything.
-
-    Where others did report, the answer is one in part.
+def _exigir(encargo: Encargo, con_datos: set[str], ausentes: list[Ausencia], fuentes: list[Fuente]) -> None:
+    """Raise Fracaso or Aplazada if a piece may still come, before long, of which nobody reported a day; or if nobody
+    reported anything. Where others did report, the answer is one in part; what was one before stays so.
     """
-    nadie = {c.fuente.proveedor: c for t, c in perdidas if not any(str(dia) in con_datos for dia in dias(t))}
-    if nadie:
+    nadie = {
+        a.contestacion.fuente.proveedor: a.contestacion
+        for a in ausentes
+        if a.contestacion.pasajera and not any(str(dia) in con_datos for dia in dias(a.tramo))
+    }
+    if nadie and not con_datos:
         raise fracaso(list(nadie.values()))
     if not con_datos:
         e = fracaso([Contestacion(f) for f in fuentes])
-        raise Fracaso(e.codigo, e.mensaje, definitivo=True)
+        fallidas = [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]
+        raise Fracaso(e.codigo, e.mensaje, definitivo=True, fallidas=fallidas)
+    pronto = [c for c in nadie.values() if c.causa in PRONTO]
+    ultimo = encargo.intentos >= consultas.MAX_INTENTOS[encargo.pedido.tipo]
+    if pronto and not (encargo.parcial and (ultimo or isinstance(fracaso(pronto), Aplazada))):
+        raise fracaso(pronto)

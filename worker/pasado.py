@@ -51,11 +51,14 @@ class Pasado:
         self._direcciones = sorted((n, v) for n, v in settings if n.endswith("_url") and isinstance(v, str))
 
     def repartir(
-        self, nombre: str, pregunta: Pregunta, pendientes: list[Periodo]
+        self, nombre: str, pregunta: Pregunta, pendientes: list[Periodo], largo: int | None = None
     ) -> tuple[Iterator[Parte], list[Periodo]]:
-        """What is known of these days, and the fewest pieces to ask for the rest: never more than for all of it."""
+        """What is known of these days, and the fewest pieces to ask for the rest: never more than for all of it.
+
+        largo: days of a piece at most; None: as the provider takes them.
+        """
         assert pregunta.periodo is not None
-        largo = dias_por_tramo(self._preguntador.proveedores[nombre], pregunta.periodo)
+        largo = largo or dias_por_tramo(self._preguntador.proveedores[nombre], pregunta.periodo)
         hojas = self._hojas(nombre, pregunta)
         conocidos = _conocidos(hojas, pregunta.max_edad_s)
         tramos = [tramo for p in pendientes for tramo in cortar(p, conocidos, largo)]

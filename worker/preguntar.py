@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import isinf
 from time import monotonic
 
 import orjson
@@ -32,6 +33,7 @@ TARDE = "no respondió a tiempo"
 IMPOSIBLE = "todo lo que dijo está fuera de lo posible"
 INCOMPARABLE = "no dio ningún valor que se pueda comparar con los de las demás fuentes"
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
+NO_CABE = "una sola llamada cuesta más que todo su presupuesto"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
 SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
 LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
@@ -59,11 +61,20 @@ class Pregunta:
 
 @dataclass(frozen=True, slots=True)
 class Contestacion:
-    """One provider's part: what users see of it, its data when it has any, and why it was omitted if it was."""
+    """One provider's part: what users see of it, its data when it has any, and why not if it has none.
+
+    espera_s: when its call budget has room, if that is what it lacked. A causa that is not known may pass.
+    """
 
     fuente: Fuente
     lectura: Lectura | None = None
     causa: Causa | None = None
+    espera_s: float | None = None
+
+    @property
+    def pasajera(self) -> bool:
+        """Has it nothing now, and may yet?"""
+        return self.lectura is None and self.causa != Causa.PERMANENTE
 
 
 class Preguntador:
@@ -99,7 +110,7 @@ class Preguntador:
         except TimeoutError:
             for futuro, nombre in pendientes.items():
                 futuro.cancel()
-                yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE))
+                yield Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, TARDE), causa=Causa.TARDE)
 
     def clave(self, nombre: str, usuario_id: int) -> Clave | None:
         """Whose key pays; None: it needs none. Raises Omitida if it needs one, and there is none that can be read."""
@@ -108,15 +119,40 @@ class Preguntador:
             raise Omitida(SIN_CLAVE)
         return clave
 
+    def omitida(self, nombre: str, motivo: str) -> Contestacion:
+        """For a provider that is not asked, and will not be."""
+        return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, motivo), causa=Causa.PERMANENTE)
+
+    def sin_presupuesto(self, nombre: str, espera_s: float) -> Contestacion:
+        """For a provider that is not asked before its budget has room."""
+        fuente = self._fuente(nombre, EstadoFuente.OMITIDA, PRESUPUESTO)
+        return Contestacion(fuente, causa=Causa.PRESUPUESTO, espera_s=espera_s)
+
+    def espera_s(self, nombre: str, pregunta: Pregunta, costo: int) -> float:
+        """Seconds until the provider's budget has room for this much; 0: now, or that is for the calls to find out."""
+        try:
+            clave = self.clave(nombre, pregunta.usuario_id)
+        except Omitida:
+            return 0.0
+        propia = clave is not None and clave.id is not None
+        espera_s = self._limites.espera_s(nombre, costo, clave_propia=propia, prisa=pregunta.prisa)
+        return 0.0 if isinf(espera_s) else espera_s
+
     def http(self, nombre: str, plazo: float, clave: Clave | None = None, *, prisa: bool = True) -> Http:
         """HTTP for one provider, within its budget, its places in flight and the quota of the key."""
 
+        como = {"clave_propia": clave is not None and clave.id is not None, "prisa": prisa}
+
         @contextmanager
         def permiso(costo: int) -> Iterator[None]:
-            propia = clave is not None and clave.id is not None
             with self._limites.en_vuelo(nombre, plazo, prisa=prisa) as dentro:
-                if not dentro or not self._limites.gastar(nombre, costo, clave_propia=propia, prisa=prisa):
+                if not dentro:
                     raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
+                if not self._limites.gastar(nombre, costo, **como):
+                    espera_s = self._limites.espera_s(nombre, costo, **como)
+                    if isinf(espera_s):
+                        raise Omitida(NO_CABE)
+                    raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO, espera_s)
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
 
@@ -137,16 +173,18 @@ class Preguntador:
         try:
             compartida = self._compartida(nombre, pregunta)
         except Omitida as e:
-            return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo), causa=e.causa)
+            return Contestacion(
+                self._fuente(nombre, EstadoFuente.OMITIDA, e.motivo), causa=e.causa, espera_s=e.espera_s
+            )
         except ErrorProveedor as e:
-            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)))
+            return Contestacion(self._fuente(nombre, EstadoFuente.FALLIDA, e.motivo, _ms(empezo)), causa=e.causa)
         lectura = compartida.lectura
         if all(m.vacia for m in lectura.mediciones) and not self._nada_que_decir(nombre, pregunta, compartida):
             fuera = {c: motivo for m in lectura.mediciones for c, motivo in (m.imposibles | m.incomparables).items()}
             imposible = any(m.imposibles for m in lectura.mediciones)
             motivo = IMPOSIBLE if imposible else INCOMPARABLE if fuera else VACIA
             fuente = self._fuente(nombre, EstadoFuente.FALLIDA, motivo, _ms(empezo), compartida)
-            return Contestacion(replace(fuente, descartes=fuera))
+            return Contestacion(replace(fuente, descartes=fuera), causa=Causa.FALLO)
         return Contestacion(self._fuente(nombre, EstadoFuente.USADA, None, _ms(empezo), compartida), lectura)
 
     def _compartida(self, nombre: str, pregunta: Pregunta) -> Compartida:
@@ -204,6 +242,7 @@ class Preguntador:
             latencia_ms=latencia_ms,
             atribucion=LABORATORIO if simulado else self.proveedores[nombre].atribucion,
             laboratorio=simulado,
+            perdidos={c: motivo for c, (motivo, _) in compartida.lectura.perdidos.items()} if compartida else {},
             altura_m=compartida.lectura.altura_m if compartida else None,
             estacion=compartida.lectura.estacion if compartida else None,
             distancia_km=compartida.lectura.distancia_km if compartida else None,

@@ -18,17 +18,18 @@ from shared import archivo, consultas, metricas
 from shared.almacen import abrir
 from shared.cambios import Avisos
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Medicion, Resultado, TipoConsulta, campos_de
-from shared.cola import anotar_fin
+from shared.cola import anotar_fin, clase_de
 from shared.db import Sesiones, crear_motor, pasajero
 from shared.lugares import zona_horaria
 from shared.modelos import CodigoError, Estado
 from shared.settings import Settings
 from worker.combinar import TERRENO, a_la_altura, combinar
+from worker.faltantes import de_ahora
 from worker.historico import Historico
 from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.proveedores.cliente import Cliente, Lectura
 from worker.proveedores.cuerpos import frontera
-from worker.proveedores.http import ErrorProveedor, Omitida
+from worker.proveedores.http import Causa, ErrorProveedor, Omitida
 from worker.proveedores.openmeteo import OpenMeteo
 from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
 
@@ -88,8 +89,11 @@ class Proceso:
 
     def _intentar(self, encargo: Encargo, cola: TipoConsulta) -> str:
         try:
+            empezo = monotonic()
             self._trabajar(encargo)
-            anotar_fin(self._redis, cola)
+            periodo = encargo.pedido.periodo
+            clase = clase_de(periodo.resolucion, periodo.dias) if periodo else clase_de(None, 0)
+            anotar_fin(self._redis, cola, clase, monotonic() - empezo)
         except Abandonada:
             log.info("consulta_abandonada")
             return "abandonada"
@@ -105,60 +109,70 @@ class Proceso:
         return self._registrar(encargo, Fracaso(CodigoError.INTERNO, NO_GUARDADA, definitivo=True))
 
     def _trabajar(self, encargo: Encargo) -> None:
-        lugar = encargo.pedido.lugar or self._ubicar(encargo)
+        plazo = monotonic() + self._queda_s(encargo)
+        lugar = encargo.pedido.lugar or self._ubicar(encargo, plazo)
         if encargo.pedido.tipo == TipoConsulta.HISTORICO:
             self._historico.trabajar(_de_dias_terminados(encargo, lugar), lugar)
             return
-        resultado = self._tiempo_real(encargo, lugar)
+        resultado = self._tiempo_real(encargo, lugar, plazo)
         if not self.sesiones.hacer(lambda s: consultas.completar(s, encargo, resultado)):
             raise Abandonada
         log.info("consulta_completada", fuentes=len(resultado.fuentes), parcial=resultado.parcial)
 
-    def _tiempo_real(self, encargo: Encargo, lugar: Lugar) -> Resultado:
+    def _tiempo_real(self, encargo: Encargo, lugar: Lugar, plazo: float) -> Resultado:
         campos = campos_de(encargo.pedido.parametros)
-        previas = self._previas(encargo)
         pregunta = Pregunta(
             usuario_id=encargo.usuario_id,
             lugar=lugar,
             campos=frozenset(campos),
-            plazo=monotonic() + self._plazo_s,
+            plazo=plazo,
             max_edad_s=encargo.pedido.max_edad_s,
             programada=encargo.programada,
         )
-        ya = {c.fuente.proveedor for c in previas}
-        nombres = [p for p in self.preguntador.elegidos(encargo.pedido.proveedores) if p not in ya]
-        contestaciones = [*previas, *self._una_a_una(encargo, pregunta, nombres)]
-        return ahora_mismo(contestaciones, campos, lugar.altura_m)
+        previas = self._previas(encargo)
+        preguntas = {
+            p: _lo_que_falta(pregunta, previas.get(p))
+            for p in self.preguntador.elegidos(encargo.pedido.proveedores)
+            if p not in previas or previas[p].fuente.perdidos
+        }
+        for c in self._una_a_una(encargo, preguntas):
+            nombre = c.fuente.proveedor
+            previas[nombre] = completada(previas[nombre], c) if nombre in previas else c
+        return ahora_mismo(list(previas.values()), campos, lugar.altura_m)
 
-    def _previas(self, encargo: Encargo) -> list[Contestacion]:
-        """What an earlier answer in part already has."""
+    def _queda_s(self, encargo: Encargo) -> float:
+        """Of its one deadline; who comes late to it, by waiting for a worker or being tried again, has half of it."""
+        return max(self._plazo_s - encargo.edad_s, self._plazo_s / 2)
+
+    def _previas(self, encargo: Encargo) -> dict[str, Contestacion]:
+        """What an earlier answer in part already has, and what it was told will never come."""
         if not encargo.parcial:
-            return []
+            return {}
         with self.sesiones.transaccion() as s:
-            return [de_fuente(f) for f in archivo.fuentes_previas(s, encargo.id)]
+            return {f.proveedor: de_fuente(f) for f in archivo.fuentes_previas(s, encargo.id)}
 
-    def _una_a_una(self, encargo: Encargo, pregunta: Pregunta, nombres: list[str]) -> Iterator[Contestacion]:
+    def _una_a_una(self, encargo: Encargo, preguntas: dict[str, Pregunta]) -> Iterator[Contestacion]:
         """Each Contestacion as it comes; progress is told, and a cancellation found out, at most every AVANCE_S."""
         ultimo = monotonic()
-        for n, contestacion in enumerate(self.preguntador.preguntar(dict.fromkeys(nombres, pregunta)), 1):
+        for n, contestacion in enumerate(self.preguntador.preguntar(preguntas), 1):
             yield contestacion
-            if n < len(nombres) and monotonic() - ultimo > AVANCE_S:
+            if n < len(preguntas) and monotonic() - ultimo > AVANCE_S:
                 ultimo = monotonic()
-                self._avanzar(encargo, 99 * n // len(nombres))
+                self._avanzar(encargo, 99 * n // len(preguntas))
 
     def _avanzar(self, encargo: Encargo, progreso: int) -> None:
         if not self.sesiones.hacer(lambda s: consultas.avanzar(s, encargo, progreso)):
             raise Abandonada
 
-    def _ubicar(self, encargo: Encargo) -> Lugar:
+    def _ubicar(self, encargo: Encargo, plazo: float) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
         ciudad = encargo.pedido.ciudad or ""
-        http = self.preguntador.http("openmeteo", monotonic() + self._plazo_s)
+        http = self.preguntador.http("openmeteo", plazo)
         try:
             with frontera("openmeteo"):
                 lugar = self._geocodificador.resolver(http, ciudad)
         except (ErrorProveedor, Omitida) as e:
-            raise Fracaso(CodigoError.PROVEEDORES_FALLARON, f"No se pudo buscar la ciudad: {e.motivo}.") from e
+            raise _sin_buscar(e) from e
         if lugar is None:
             texto = f"No se conoce la ciudad «{ciudad}». Revise el nombre o envíe latitud y longitud."
             raise Fracaso(CodigoError.CIUDAD_DESCONOCIDA, texto, definitivo=True)
@@ -168,14 +182,15 @@ class Proceso:
         return lugar
 
     def _aplazar(self, encargo: Encargo, e: Aplazada) -> str:
-        estado = self.sesiones.hacer(lambda s: consultas.aplazar(s, encargo, e.codigo, e.mensaje))
-        log.info("consulta_aplazada", codigo=e.codigo, estado=estado)
+        estado = self.sesiones.hacer(lambda s: consultas.aplazar(s, encargo, e.codigo, e.mensaje, e.ventana_s))
+        log.info("consulta_aplazada", codigo=e.codigo, ventana_s=e.ventana_s, estado=estado)
         return _contado(encargo, estado, e.codigo, "aplazada")
 
     def _registrar(self, encargo: Encargo, e: Fracaso) -> str:
+        plazo_s = self._plazo_s if encargo.pedido.tipo == TipoConsulta.TIEMPO_REAL else None
         estado = self.sesiones.hacer(
             lambda s: consultas.registrar_fallo(
-                s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo, fallidas=e.fallidas
+                s, encargo, e.codigo, e.mensaje, definitivo=e.definitivo, fallidas=e.fallidas, plazo_s=plazo_s
             )
         )
         log.info("consulta_fallida", codigo=e.codigo, motivo=e.mensaje, estado=estado)
@@ -199,13 +214,40 @@ def _contado(encargo: Encargo, estado: Estado | None, codigo: CodigoError, si_si
     return si_sigue if estado else "abandonada"
 
 
+def _sin_buscar(e: ErrorProveedor | Omitida) -> Fracaso | Aplazada:
+    """The city could not be looked up: for now, or because it never will be."""
+    texto = f"No se pudo buscar la ciudad: {e.motivo}."
+    if e.causa == Causa.PRESUPUESTO:
+        return Aplazada(CodigoError.CUOTA_AGOTADA, texto)
+    codigo = CodigoError.TIEMPO_AGOTADO if e.causa == Causa.TARDE else CodigoError.PROVEEDORES_FALLARON
+    return Fracaso(codigo, texto, definitivo=e.causa == Causa.PERMANENTE)
+
+
 def _desde_que_llego_s(encargo: Encargo) -> float:
     """Since it was accepted; by this machine's clock, so only to be counted."""
     return max(0.0, (datetime.now(UTC) - encargo.creada_en).total_seconds())
 
 
+def _lo_que_falta(pregunta: Pregunta, previa: Contestacion | None) -> Pregunta:
+    """Of a provider that has answered in part, only the fields that it could not give then."""
+    return replace(pregunta, campos=frozenset(previa.fuente.perdidos)) if previa else pregunta
+
+
+def completada(previa: Contestacion, nueva: Contestacion) -> Contestacion:
+    """What a provider said before, with what it lacked then and says now."""
+    if previa.lectura is None or nueva.lectura is None:
+        return previa
+    vieja, ahora = previa.lectura.mediciones[0], nueva.lectura.mediciones[0]
+    dados: dict[str, Any] = {c: v for c, v in ahora.valores().items() if v is not None and getattr(vieja, c) is None}
+    extras = {c: v for c, v in vieja.extras.items() if c not in previa.fuente.perdidos}
+    lectura = replace(previa.lectura, mediciones=[replace(vieja, **dados, extras=extras)])
+    return Contestacion(replace(previa.fuente, perdidos=nueva.fuente.perdidos), lectura)
+
+
 def de_fuente(fuente: Fuente) -> Contestacion:
-    """A source of a stored answer, as if it had just answered."""
+    """A source of a stored answer, as if it had just said so."""
+    if not fuente.valores:
+        return Contestacion(fuente, causa=Causa.PERMANENTE)
     valores: dict[str, Any] = fuente.valores
     tope = "visibilidad" in fuente.al_menos
     sin_valor = {campo: motivo for campo, motivo in fuente.descartes.items() if valores.get(campo) is None}
@@ -241,11 +283,13 @@ def ahora_mismo(contestaciones: list[Contestacion], campos: list[str], altura_m:
         if f"temperatura_{extremo}" in campos:
             valores[f"temperatura_{extremo}"] = dispersion.get("temperatura", {}).get(extremo)
     fuentes = [_con_valores(c, mediciones, comparables, descartes) for c in contestaciones]
+    faltantes = de_ahora(contestaciones)
     return Resultado(
         valores=valores,
         dispersion=dispersion,
         fuentes=sorted(fuentes, key=lambda f: f.proveedor),
-        parcial=any(f.estado == EstadoFuente.FALLIDA for f in fuentes),
+        parcial=any(f.pasajero for f in faltantes),
+        faltantes=faltantes,
     )
 
 

@@ -18,13 +18,14 @@ class Abandonada(Exception):
 class Aplazada(Exception):
     """Nobody could be asked: they rest, or our budget is spent. Later, without spending an attempt.
 
-    codigo, mensaje: how it ends if it has waited too long.
+    codigo, mensaje: how it ends if it has waited too long. ventana_s: when the budget that it waits for has room.
     """
 
-    def __init__(self, codigo: CodigoError, mensaje: str) -> None:
+    def __init__(self, codigo: CodigoError, mensaje: str, ventana_s: float | None = None) -> None:
         super().__init__(mensaje)
         self.codigo = codigo
         self.mensaje = mensaje
+        self.ventana_s = ventana_s
 
 
 class Fracaso(Exception):
@@ -41,16 +42,25 @@ class Fracaso(Exception):
 
 
 def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
-    """Why nothing is usable: nobody could help (final), those who could failed (worth another try), or not yet."""
+    """Why nothing is usable: those who could help failed (worth another try), not yet, or nobody ever will (final)."""
     fuentes = sorted((c.fuente for c in contestaciones), key=lambda f: f.proveedor)
     frases = " ".join(f"{titulo(f.proveedor)}: {f.motivo}." for f in fuentes)
-    causas = {c.causa for c in contestaciones if c.fuente.estado == EstadoFuente.OMITIDA}
+    fallidas = [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]
+    pasajeras = [c for c in contestaciones if c.pasajera]
+    causas = {c.causa for c in pasajeras if c.fuente.estado == EstadoFuente.OMITIDA}
     fallaron = f"Los proveedores fallaron. {frases}"
-    if fallidas := [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]:
+    if fallos := {c.causa for c in pasajeras if c.fuente.estado == EstadoFuente.FALLIDA}:
+        if fallos == {Causa.TARDE}:
+            tarde = f"Ningún proveedor respondió a tiempo. {frases}"
+            return Fracaso(CodigoError.TIEMPO_AGOTADO, tarde, fallidas=fallidas)
         return Fracaso(CodigoError.PROVEEDORES_FALLARON, fallaron, fallidas=fallidas)
     if Causa.CIRCUITO in causas:
         return Aplazada(CodigoError.PROVEEDORES_FALLARON, fallaron)
     if Causa.PRESUPUESTO in causas:
         return Aplazada(CodigoError.CUOTA_AGOTADA, f"Se agotaron las llamadas. {frases}")
-    codigo = CodigoError.CUOTA_AGOTADA if Causa.CUOTA in causas else CodigoError.SIN_PROVEEDORES
-    return Fracaso(codigo, f"Ningún proveedor pudo ayudar. {frases}".strip(), definitivo=True)
+    if Causa.CUOTA in causas:
+        codigo = CodigoError.CUOTA_AGOTADA
+    else:
+        codigo = CodigoError.PROVEEDORES_FALLARON if fallidas else CodigoError.SIN_PROVEEDORES
+    texto = fallaron if fallidas else f"Ningún proveedor pudo ayudar. {frases}".strip()
+    return Fracaso(codigo, texto, definitivo=True, fallidas=fallidas)

@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 
 from shared.clima import Periodo, Resolucion
+from shared.costos import VENTANA_DIAS
 from worker.proveedores.cliente import Cliente
-
-HORAS_MAXIMAS_DIAS = 61  # of a piece by hours: 1 464 rows per provider
-VENTANA_DIAS = {Resolucion.DIARIA: 366, Resolucion.HORARIA: HORAS_MAXIMAS_DIAS}  # combined and stored together
 
 
 def dias_por_tramo(cliente: Cliente, periodo: Periodo) -> int:

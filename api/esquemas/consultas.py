@@ -27,6 +27,11 @@ from shared.modelos import CodigoError, Estado
 
 PRIMER_DIA = date(1940, 1, 1)
 MAXIMO_DIAS = {Resolucion.DIARIA: 3660, Resolucion.HORARIA: 366}
+COSTO = (
+    "Al aceptarla: las llamadas que pedirá como mucho, por proveedor, como las cuenta su presupuesto. No están IDEAM y "
+    "SIATA, que no tienen, ni aquel al que solo se pregunta por lo que falte a los demás."
+)
+REANUDA = "Cuándo sigue, si espera a que un presupuesto de llamadas tenga sitio, o a otro intento."
 PRIMERA_ZONA = ZoneInfo("Etc/GMT-14")  # where a day begins first; for places not known yet
 
 
@@ -123,6 +128,29 @@ class Descarga(Busqueda):
     formato = Opcion(Formato)
 
 
+class EnCorto(Schema):
+    """What an answer lacks, in short; datos_clima.faltantes has it whole."""
+
+    total = fields.Integer(required=True, metadata={"example": 1})
+    pasajeros = fields.Integer(
+        required=True, metadata={"example": 1, "description": "Los que otro intento puede traer."}
+    )
+    proveedores = fields.List(fields.String(), required=True)
+
+
+class FaltanteSalida(Schema):
+    proveedor = fields.String(required=True)
+    campos = fields.List(
+        fields.String(), metadata={"description": "Si no está: todo lo pedido.", "example": ["calidad_aire"]}
+    )
+    desde = fields.Date(metadata={"description": "De un histórico: primer día que falta."})
+    hasta = fields.Date(metadata={"description": "De un histórico: último día que falta."})
+    motivo = fields.String(required=True)
+    pasajero = fields.Boolean(
+        required=True, metadata={"description": "true: otro intento puede traerlo; `reintentar` pide solo eso."}
+    )
+
+
 class ConsultaSalida(Schema):
     id = fields.Integer(required=True)
     tipo_consulta = Opcion(TipoConsulta, required=True)
@@ -140,7 +168,12 @@ class ConsultaSalida(Schema):
     mensaje_error = fields.String(required=True, allow_none=True)
     progreso = fields.Integer(required=True, metadata={"minimum": 0, "maximum": 100})
     intentos = fields.Integer(required=True)
-    parcial = fields.Boolean(required=True)
+    parcial = fields.Boolean(
+        required=True,
+        metadata={"description": "Le falta algo que aún puede llegar: `reintentar` lo pide. `faltantes` dice qué."},
+    )
+    faltan = fields.Nested(EnCorto, required=True, allow_none=True)
+    reanuda_en = Instante(required=True, allow_none=True, metadata={"description": REANUDA})
     avisos = fields.List(
         fields.String(),
         required=True,
@@ -181,6 +214,11 @@ class FuenteSalida(Schema):
             "description": "Campo → por qué no se tomó su valor (en un histórico, de cuántas fechas).",
             "example": {"precipitacion": "solo da la lluvia de las últimas 3 horas, no la de la última"},
         },
+    )
+    perdidos = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Los campos que esta vez no se pudieron obtener, y por qué."},
     )
     extras = fields.Dict(
         metadata={
@@ -241,6 +279,11 @@ class DatosClimaSalida(Schema):
     )
     fuentes_utilizadas = fields.List(fields.String(), required=True)
     fuentes = fields.List(fields.Nested(FuenteSalida), required=True)
+    faltantes = fields.List(
+        fields.Nested(FaltanteSalida),
+        required=True,
+        metadata={"description": "Qué falta de lo pedido, de quién y por qué; también lo que no llegará nunca."},
+    )
     laboratorio = fields.Boolean(required=True, metadata={"description": "true si alguna fuente es simulada."})
     guardado_en = fields.String(required=True)
 
@@ -258,6 +301,10 @@ class ConsultaSobre(Schema):
     enlaces = fields.Nested(Enlaces, required=True)
     posicion = fields.Integer(metadata={"description": "Lugar en la cola mientras está pendiente; 1 es la próxima."})
     datos_clima = fields.Nested(DatosClimaSalida)
+    costo = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": COSTO})
+    cabe_ahora = fields.Boolean(
+        metadata={"description": "Al aceptarla: si los presupuestos tienen ya sitio para todo eso.", "example": True}
+    )
 
 
 class DatosDescarga(DatosClimaSalida):

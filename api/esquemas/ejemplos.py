@@ -31,6 +31,7 @@ EJEMPLOS: dict[str, Any] = {
     # consultas
     "avisos": [],
     "codigo_error": None,
+    "costo": {"openmeteo": 2},
     "consulta_id": 12,
     "estado": "completada",
     "fecha_fin": None,
@@ -46,6 +47,7 @@ EJEMPLOS: dict[str, Any] = {
     "progreso": 100,
     "proveedores": ["siata", "openmeteo"],
     "proveedores_solicitados": ["siata", "openmeteo"],
+    "reanuda_en": None,
     "resolucion": None,
     "tiempo_respuesta_ms": 850,
     "self": "/api/consultas/12",

@@ -152,7 +152,7 @@ def _avisar(consulta: Consulta, *, simulada: bool) -> None:
     for aviso in consulta.json["consulta"].get("avisos", []):
         avisar(aviso)
     if consulta.parcial:
-        avisar(f"Algún proveedor falló. Para pedir solo lo que falta: climaguru reintentar {consulta.id}")
+        avisar(f"Falta algo que aún puede llegar. Para pedir solo eso: climaguru reintentar {consulta.id}")
     if simulada and consulta.datos and consulta.datos.laboratorio:
         avisar("Los datos son SIMULADOS, del laboratorio: no son observaciones.")
 

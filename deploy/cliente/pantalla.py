@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cliente.respuestas import Consulta, Datos, Fuente
+from deploy.cliente.respuestas import Consulta, Datos, Faltante, Fuente
 
 ANCHO = 160  # of what no terminal reads
 CAMPOS = {
@@ -61,6 +61,8 @@ class Seguimiento(AbstractContextManager["Seguimiento"]):
 
     def mostrar(self, c: Consulta) -> None:
         cola = f", {c.posicion}.ª en la cola" if c.posicion else ""
+        if c.reanuda_en:
+            cola = f", sigue a las {c.reanuda_en.astimezone():%H:%M:%S}"
         que = f"Consulta {c.id} · {_lugar(c)} · {c.estado}{cola}"
         self._barra.update(self._tarea, completed=c.progreso, description=_limpio(que))
 
@@ -79,6 +81,15 @@ def resumen(c: Consulta) -> None:
     for fuente in c.datos.fuentes:
         dicho = [fuente.motivo, fuente.atribucion if fuente.estado == "usada" else None]
         consola.print(Text(": ".join([f"{fuente.proveedor} {fuente.estado}", *filter(None, dicho)]), style="dim"))
+    for falta in c.datos.faltantes:
+        consola.print(Text(_falta(falta), style="yellow" if falta.pasajero else "dim"))
+
+
+def _falta(f: Faltante) -> str:
+    que = ", ".join(f.campos) or "todo"
+    fechas = f" del {f.desde} al {f.hasta}" if f.desde else ""
+    fin = "; puede llegar si se reintenta" if f.pasajero else ""
+    return f"Falta de {f.proveedor} {que}{fechas}: {f.motivo}{fin}"
 
 
 def _tabla(d: Datos) -> Table:

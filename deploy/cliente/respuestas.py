@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 FINALES = ("completada", "error")
@@ -37,6 +37,18 @@ class Fuente:
 
 
 @dataclass(frozen=True)
+class Faltante:
+    """What the answer lacks of a provider. campos (): all that were asked. pasajero: reintentar may bring it."""
+
+    proveedor: str
+    motivo: str
+    pasajero: bool
+    campos: tuple[str, ...]
+    desde: date | None
+    hasta: date | None
+
+
+@dataclass(frozen=True)
 class Datos:
     """The combined answer; None: not asked for, or reported by nobody. Units as in shared/clima.py: Medicion.
 
@@ -58,6 +70,7 @@ class Datos:
     descripcion_clima: str | None
     acuerdo: dict[str, str]
     fuentes: tuple[Fuente, ...]
+    faltantes: tuple[Faltante, ...]
     laboratorio: bool
     al_menos: tuple[str, ...] = ()
 
@@ -67,7 +80,8 @@ class Consulta:
     """One consulta as it stood when it was asked for. json: the whole answer.
 
     estado: pendiente, procesando, completada or error. posicion: in the queue, while pendiente. progreso: 0–100.
-    parcial: completed, but some provider failed. repetida: this Idempotency-Key had made it before.
+    reanuda_en: when it goes on, if it waits for that. parcial: completed, but for something that may still come.
+    repetida: this Idempotency-Key had made it before.
     """
 
     id: int
@@ -84,6 +98,7 @@ class Consulta:
     codigo_error: str | None
     mensaje_error: str | None
     posicion: int | None
+    reanuda_en: datetime | None
     repetida: bool
     datos: Datos | None = field(repr=False)
     json: dict[str, Any] = field(repr=False, compare=False)
@@ -115,6 +130,7 @@ def leer_consulta(sobre: dict[str, Any], *, repetida: bool = False) -> Consulta:
         codigo_error=c["codigo_error"],
         mensaje_error=c["mensaje_error"],
         posicion=sobre.get("posicion"),
+        reanuda_en=datetime.fromisoformat(c["reanuda_en"]) if c.get("reanuda_en") else None,
         repetida=repetida,
         datos=_datos(datos) if datos else None,
         json=sobre,
@@ -137,6 +153,7 @@ def _datos(d: dict[str, Any]) -> Datos:
         descripcion_clima=d["descripcion_clima"],
         acuerdo={campo: medida["acuerdo"] for campo, medida in d["dispersion"].items() if medida.get("acuerdo")},
         fuentes=tuple(_fuente(f) for f in d["fuentes"]),
+        faltantes=tuple(_faltante(f) for f in d.get("faltantes", ())),  # an older server does not say
         laboratorio=d["laboratorio"],
         al_menos=tuple(campo for campo, medida in d["dispersion"].items() if medida.get("al_menos")),
         **{campo: d[campo] for campo in iguales},
@@ -146,6 +163,11 @@ def _datos(d: dict[str, Any]) -> Datos:
 def _fuente(f: dict[str, Any]) -> Fuente:
     quien = (f["proveedor"], f["estado"], f.get("motivo"), f.get("atribucion"))
     return Fuente(*quien, f["valores"], f, tuple(f.get("al_menos", ())), f.get("cobertura", {}))
+
+
+def _faltante(f: dict[str, Any]) -> Faltante:
+    campos, desde, hasta = tuple(f.get("campos", ())), _dia(f.get("desde")), _dia(f.get("hasta"))
+    return Faltante(f["proveedor"], f["motivo"], f["pasajero"], campos, desde, hasta)
 
 
 def _dia(texto: str | None) -> date | None:

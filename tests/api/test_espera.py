@@ -17,6 +17,7 @@ from api.base import db
 from shared import consultas
 from shared.cambios import MIRAR_CADA_S, Avisos
 from shared.clima import EstadoFuente, Fuente, Resultado
+from shared.cola import anotar_fin, anunciar
 from shared.db import Sesiones, crear_motor
 from shared.modelos import CodigoError
 from shared.settings import Settings
@@ -237,14 +238,38 @@ def test_demasiadas_sin_terminar_es_429_y_demasiadas_en_todo_503(
     assert cliente.get("/api/consultas/mis-consultas", headers=con).json["total"] == 1
 
 
-def test_retry_after_sale_de_la_cola_medida(app: Flask, cliente: FlaskClient, con: dict[str, str]) -> None:
-    from shared.cola import anotar_fin
+def test_retry_after_sale_de_lo_que_tardaron_las_ultimas_y_de_lo_que_hay_delante(
+    app: Flask, cliente: FlaskClient, con: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis = app.extensions["redis"]
+    ids = [crear(cliente, con) for _ in range(5)]
 
-    ids = [crear(cliente, con) for _ in range(4)]
-    for _ in range(12):  # some twelve a minute or two: five to ten seconds each
-        anotar_fin(app.extensions["redis"], "tiempo_real")
-    primera, ultima = (
-        int(cliente.get(f"/api/consultas/{i}", headers=con).headers["Retry-After"]) for i in (ids[0], ids[-1])
-    )
-    assert 5 <= primera <= 10
-    assert 20 <= ultima <= 40
+    def dice(consulta_id: int) -> int:
+        return int(cliente.get(f"/api/consultas/{consulta_id}", headers=con).headers["Retry-After"])
+
+    assert dice(ids[0]) == 1  # nothing is known
+    for _ in range(5):
+        anotar_fin(redis, "tiempo_real", "ahora", 0.15)
+    assert [dice(i) for i in ids] == [1] * 5  # however few have ended in the last minute
+    for _ in range(20):
+        anotar_fin(redis, "tiempo_real", "ahora", 4.0)
+    anunciar(redis, "uno")
+    assert [dice(i) for i in ids] == [4] * 5  # one thread for each
+    monkeypatch.setattr("shared.cola.HILOS", 2)
+    assert [dice(i) for i in ids] == [4, 4, 8, 8, 12]
+    anunciar(redis, "otro")
+    assert [dice(i) for i in ids] == [4, 4, 4, 4, 8]
+
+
+def test_retry_after_de_lo_que_espera_es_cuando_sigue(
+    trabajador: Hacer, cliente: FlaskClient, con: dict[str, str]
+) -> None:
+    consulta_id = crear(cliente, con)
+    encargo = trabajador(lambda s: consultas.tomar(s, consulta_id))
+    trabajador(lambda s: consultas.aplazar(s, encargo, CodigoError.CUOTA_AGOTADA, "x", ventana_s=20))
+    r = cliente.get(f"/api/consultas/{consulta_id}", headers=con)
+    assert r.json["consulta"]["reanuda_en"] is not None
+    assert 15 <= int(r.headers["Retry-After"]) <= 22
+    terminada = crear(cliente, con)
+    terminar(trabajador, terminada)
+    assert cliente.get(f"/api/consultas/{terminada}", headers=con).json["consulta"]["reanuda_en"] is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.clima import Medicion, Resolucion
-from shared.filas import DESCRIPCION_MAXIMA
+from shared.modelos import DatosClima
 from worker.proveedores import meteoblue_lectura, meteosource_lectura, openmeteo_lectura, openweather_lectura
 from worker.proveedores.cielo import CIELOS, METEOBLUE_DIARIO, METEOBLUE_HORARIO, METEOSOURCE, OPENWEATHER, cielo
 
@@ -78,7 +78,7 @@ def test_los_codigos_de_openmeteo_son_los_del_vocabulario() -> None:
 
 def test_el_vocabulario_no_repite_y_cabe_en_la_columna() -> None:
     assert len(set(CIELOS.values())) == len(CIELOS)
-    assert max(map(len, CIELOS.values())) <= DESCRIPCION_MAXIMA
+    assert max(map(len, CIELOS.values())) <= DatosClima.__table__.c.descripcion_clima.type.length
 
 
 def test_el_mismo_cielo_tiene_un_solo_nombre() -> None:

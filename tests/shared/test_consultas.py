@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from shared import archivo, consultas, usuarios
 from shared.clima import (
     Encargo,
     EstadoFuente,
+    Faltante,
     Fuente,
     Lugar,
     Parametro,
@@ -23,7 +24,7 @@ from shared.clima import (
     Resultado,
     TipoConsulta,
 )
-from shared.db import ahora
+from shared.db import ahora, reloj
 from shared.modelos import CodigoError, Consulta, DatosClima, Estado, Usuario
 
 MEDELLIN = Lugar(6.245, -75.57151, zona_horaria="America/Bogota")
@@ -242,6 +243,91 @@ def test_reintentar_vale_en_error_y_en_lo_parcial_y_renueva_los_intentos(s: Sess
     assert otra_vez.parcial
     assert consultas.completar(s, otra_vez, RESULTADO)
     assert s.scalar(select(func.count()).where(DatosClima.consulta_id == parcial.id)) == 1
+
+
+def test_quien_espera_una_ventana_vuelve_cuando_llega_y_su_edad_es_la_de_la_base(s: Session) -> None:
+    encargo = tomada(s, MES)
+    assert consultas.aplazar(s, encargo, CodigoError.CUOTA_AGOTADA, "x", ventana_s=3000) == Estado.PENDIENTE
+    c = leida(s, encargo.id)
+    assert 2990 < (c.disponible_en - reloj(s)).total_seconds() < 3020
+    assert (c.intentos, c.codigo_error) == (0, None)
+    for edad_s, estado in ((25 * 3600, Estado.PENDIENTE), (27 * 3600, Estado.ERROR)):
+        s.execute(update(Consulta).values(creada_en=ahora(-edad_s)))
+        adelantar(s, encargo.id)
+        otra_vez = consultas.tomar(s, encargo.id)
+        assert otra_vez is not None
+        assert otra_vez.edad_s == pytest.approx(edad_s, abs=5)
+        assert consultas.aplazar(s, otra_vez, CodigoError.CUOTA_AGOTADA, "x", ventana_s=60) == estado
+
+
+def test_lo_que_espera_una_programada_sale_de_la_edad_segun_la_base(s: Session) -> None:
+    """A worker's clock says anything: creada_en as it knows it is a year old."""
+    encargo = replace(tomada(s), programada=True, creada_en=reloj(s) - timedelta(days=365))
+    s.execute(update(Consulta).where(Consulta.id == encargo.id).values(creada_en=ahora(-200)))
+    assert consultas.aplazar(s, encargo, CodigoError.CUOTA_AGOTADA, "x") == Estado.PENDIENTE
+    assert 45 < (leida(s, encargo.id).disponible_en - reloj(s)).total_seconds() < 55  # a quarter of its age
+
+
+@pytest.mark.parametrize(
+    ("codigo", "edad_s", "intentos", "estado"),
+    [
+        (CodigoError.TIEMPO_AGOTADO, 5, 1, Estado.PENDIENTE),
+        (CodigoError.TIEMPO_AGOTADO, 25, 1, Estado.ERROR),
+        (CodigoError.PROVEEDORES_FALLARON, 25, 1, Estado.PENDIENTE),
+        (CodigoError.PROVEEDORES_FALLARON, 5, 2, Estado.PENDIENTE),
+        (CodigoError.PROVEEDORES_FALLARON, 25, 2, Estado.ERROR),
+    ],
+)
+def test_pasado_su_plazo_no_se_intenta_mas_que_una_vez(
+    s: Session, codigo: CodigoError, edad_s: int, intentos: int, estado: Estado
+) -> None:
+    encargo = replace(tomada(s), intentos=intentos)
+    s.execute(update(Consulta).where(Consulta.id == encargo.id).values(creada_en=ahora(-edad_s)))
+    assert consultas.registrar_fallo(s, encargo, codigo, "x", definitivo=False, plazo_s=20) == estado
+
+
+def test_reintentar_empieza_a_contar_de_nuevo(s: Session) -> None:
+    encargo = tomada(s)
+    s.execute(update(Consulta).values(creada_en=ahora(-9999)))
+    consultas.registrar_fallo(s, encargo, CodigoError.TIEMPO_AGOTADO, "x", definitivo=True)
+    assert consultas.reintentar(s, encargo.id)
+    otra_vez = consultas.tomar(s, encargo.id)
+    assert otra_vez is not None
+    assert otra_vez.edad_s < 5
+    assert (
+        consultas.registrar_fallo(s, otra_vez, CodigoError.TIEMPO_AGOTADO, "x", definitivo=False, plazo_s=20)
+        == Estado.PENDIENTE
+    )
+
+
+def test_lo_que_falta_se_guarda_entero_y_en_corto(s: Session) -> None:
+    dia = date(2026, 1, 3)
+    faltantes = [
+        Faltante("openmeteo", "la instalación agotó", True, ("calidad_aire",), dia, dia),
+        Faltante("siata", "solo cubre el valle", pasajero=False),
+    ]
+    encargo = tomada(s)
+    assert consultas.completar(s, encargo, replace(RESULTADO, parcial=True, faltantes=faltantes))
+    assert leida(s, encargo.id).faltan == {"total": 2, "pasajeros": 1, "proveedores": ["openmeteo", "siata"]}
+    datos = archivo.datos_de(s, encargo.id)
+    assert datos is not None
+    de_un_dia = {"desde": "2026-01-03", "hasta": "2026-01-03", "motivo": "la instalación agotó", "pasajero": True}
+    assert datos.datos_completos["faltantes"] == [
+        {"proveedor": "openmeteo", "campos": ["calidad_aire"], **de_un_dia},
+        {"proveedor": "siata", "motivo": "solo cubre el valle", "pasajero": False},
+    ]
+    assert consultas.reintentar(s, encargo.id)
+    assert leida(s, encargo.id).faltan is None
+
+
+def test_en_la_cola_no_estan_los_que_esperan_otra_hora(s: Session) -> None:
+    esperando = tomada(s)
+    consultas.aplazar(s, esperando, CodigoError.CUOTA_AGOTADA, "x", ventana_s=3000)
+    assert archivo.posicion(s, crear(s)) == 1
+    s.execute(update(Consulta).values(creada_en=ahora(-5000)))
+    antigua = archivo.espera_mayor_s(s)
+    assert antigua is not None
+    assert antigua < 60  # of the other one
 
 
 def test_aplazar_no_gasta_un_intento_pero_no_es_para_siempre(s: Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from threading import Barrier, Lock
 from time import monotonic
 
@@ -75,6 +76,17 @@ def test_el_presupuesto_se_gasta_por_peso_y_no_se_pasa(lim: Limites) -> None:
     assert not lim.gastar("openmeteo", 3)
     assert lim.gastar("openmeteo", 2)
     assert not lim.gastar("openmeteo")
+
+
+def test_se_sabe_cuando_habra_sitio(lim: Limites) -> None:
+    assert lim.espera_s("openmeteo", 10) == 0
+    assert lim.espera_s("openmeteo", 11) == inf  # more than the whole hour
+    assert lim.espera_s("openmeteo", 9, prisa=False) == inf  # of which a fifth is for others
+    assert lim.gastar("openmeteo", 8)
+    assert lim.espera_s("openmeteo", 2) == 0
+    assert 3590 < lim.espera_s("openmeteo", 3) <= 3601
+    assert lim.espera_s("siata", 500) == 0
+    assert lim.espera_s("openweather", 500, clave_propia=True) == 0
 
 
 def test_la_clave_propia_no_gasta_lo_de_la_instalacion_salvo_que_se_cuente_por_direccion(lim: Limites) -> None:

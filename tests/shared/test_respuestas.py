@@ -60,3 +60,20 @@ def test_al_olvidarlas_no_queda_ninguna(s: Session) -> None:
     respuestas.guardar_respuesta(s, encargo, ENERO, fuente("openmeteo"), [])
     respuestas.olvidar(s, encargo)
     assert respuestas.hechos(s, encargo.id, Resolucion.DIARIA) == {}
+
+
+def test_lo_que_nunca_llegara_se_guarda_y_no_cuenta_como_dicho(s: Session) -> None:
+    encargo = tomada(s, MES)
+    nunca = {"proveedor": "ideam", "estado": "omitida", "motivo": "solo cubre Colombia"}
+    respuestas.guardar_respuesta(s, encargo, ENERO, nunca, [])
+    respuestas.guardar_respuesta(s, encargo, ENERO, fuente("openmeteo"), [{"fecha": "2024-01-01"}])
+    piezas = respuestas.piezas(s, encargo.id, Resolucion.DIARIA)
+    assert [(t, f.proveedor, f.motivo) for t, f in piezas] == [
+        (ENERO, "ideam", "solo cubre Colombia"),
+        (ENERO, "openmeteo", None),
+    ]
+    assert respuestas.hechos(s, encargo.id, Resolucion.DIARIA) == {"openmeteo": [ENERO]}
+    assert [f["proveedor"] for f, _ in respuestas.partes(s, encargo.id, ENERO)] == ["openmeteo"]
+    assert respuestas.filas_de(s, encargo.id, "openmeteo", ENERO) == [{"fecha": "2024-01-01"}]
+    respuestas.olvidar_ausencias(s, encargo.id)
+    assert [f.proveedor for _, f in respuestas.piezas(s, encargo.id, Resolucion.DIARIA)] == ["openmeteo"]

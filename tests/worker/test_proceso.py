@@ -457,7 +457,7 @@ def test_un_proveedor_de_tramos_pequenos_no_hace_pagar_a_los_demas(con: Hacer) -
     ancho, mensual, entero = Doble(dias), Doble(dias), Doble(dias)
     mensual.dias_por_tramo = 31
     entero.dias_por_tramo = None  # type: ignore[assignment]
-    proceso = con(openmeteo=ancho, ideam=mensual, openweather=entero)
+    proceso = con(openmeteo=ancho, ideam=mensual, meteoblue=entero)
     consulta_id = crear(proceso, periodo)
     proceso.procesar(consulta_id)
     assert (ancho.veces, mensual.veces, entero.veces) == (2, 24, 1)

@@ -9,10 +9,11 @@ from typing import Protocol
 from urllib.parse import quote
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
-from worker.proveedores.http import Http
+from worker.proveedores.http import Causa, ErrorProveedor, Http, Omitida
 
 LARGO_MINIMO = 8  # of a key that can be told from other text
 TAPADO = b"***"
+Perdidos = dict[str, tuple[str, Causa]]
 # The fields a client can give, at most: of now (None), of past days, of past hours; none where the key is not there.
 # The client decides by it whom to ask, and shared/catalogo.py tells it to people.
 Da = Mapping[Resolucion | None, frozenset[str]]
@@ -52,7 +53,7 @@ class Lectura:
 
     altura_m: the height its values stand for, if it says. estacion, distancia_km: where a station measured.
     clave_rechazada: it answered, but not thanks to the key. incompleta: a part of what was asked could not be had this
-    time, so its nulls are not to be kept.
+    time, so its nulls are not to be kept. perdidos: which fields those are: field → why, and its Causa; see perder.
     """
 
     mediciones: list[Medicion]
@@ -61,6 +62,12 @@ class Lectura:
     distancia_km: float | None = None
     clave_rechazada: bool = False
     incompleta: bool = False
+    perdidos: Perdidos = field(default_factory=dict)
+
+
+def perder(campo: str, e: ErrorProveedor | Omitida) -> Perdidos:
+    """What Lectura.perdidos says of a field that a part of the provider failed to give; {} if it never will."""
+    return {} if e.causa == Causa.PERMANENTE else {campo: (e.motivo, e.causa)}
 
 
 class Cliente(Protocol):

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum, auto
+from enum import StrEnum, auto
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,11 +37,26 @@ MOTIVOS = {
 }
 
 
+PASAN = (408, 425, 429)  # the 4xx that say nothing against the question
+
+
+class Causa(StrEnum):
+    """Why a provider has no part in an answer. All but PERMANENTE may pass."""
+
+    PERMANENTE = auto()  # it will not help this consulta, or refused the question
+    CIRCUITO = auto()  # it has been failing and rests
+    PRESUPUESTO = auto()  # we have asked it too much for now
+    CUOTA = auto()  # the user's key is spent for today
+    FALLO = auto()  # it failed
+    TARDE = auto()  # it did not answer in time
+
+
 class ErrorProveedor(Exception):
     """A provider did not give usable data.
 
-    motivo: Spanish, for API users, without URLs or keys. reintentable: asking again may help.
+    motivo: Spanish, for API users, without URLs or keys. reintentable: asking again at once may help.
     espera_s: what Retry-After asked for. estado: the HTTP status, if there was one. cuerpo: parsed JSON of a refusal.
+    tarde: it was a matter of time.
     """
 
     def __init__(
@@ -52,34 +67,36 @@ class ErrorProveedor(Exception):
         espera_s: float | None = None,
         estado: int | None = None,
         cuerpo: Any = None,
+        tarde: bool = False,
     ) -> None:
         super().__init__(motivo)
         self.motivo = motivo
+        self.tarde = tarde
         self.reintentable = reintentable
         self.espera_s = espera_s
         self.estado = estado
         self.cuerpo = cuerpo
 
-
-class Causa(Enum):
-    """Why a provider was left out."""
-
-    PERMANENTE = auto()  # it will not help this consulta
-    CIRCUITO = auto()  # it has been failing and rests
-    PRESUPUESTO = auto()  # we have asked it too much for now
-    CUOTA = auto()  # the user's key is spent for today
+    @property
+    def causa(self) -> Causa:
+        """A 4xx refuses the question itself, whenever it is asked; what has no status may go otherwise next time."""
+        if self.tarde:
+            return Causa.TARDE
+        rechazo = self.estado is not None and 400 <= self.estado < 500 and self.estado not in PASAN
+        return Causa.PERMANENTE if rechazo and not self.reintentable else Causa.FALLO
 
 
 class Omitida(Exception):
     """The provider cannot help here (no key, outside its area, no such data). Not a failure. motivo: Spanish.
 
-    causa: whether it could help later.
+    causa: whether it could help later. espera_s: after how long it could, where that is known.
     """
 
-    def __init__(self, motivo: str, causa: Causa = Causa.PERMANENTE) -> None:
+    def __init__(self, motivo: str, causa: Causa = Causa.PERMANENTE, espera_s: float | None = None) -> None:
         super().__init__(motivo)
         self.motivo = motivo
         self.causa = causa
+        self.espera_s = espera_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +201,7 @@ class Http:
     ) -> Any:
         queda = self._plazo - monotonic()
         if queda <= 0:
-            raise ErrorProveedor("se agotó el tiempo de la consulta")
+            raise ErrorProveedor("se agotó el tiempo de la consulta", tarde=True)
         esperas = (min(self._esperas.conexion_s, queda), min(self._esperas.lectura_s, queda))
         try:
             with self._sesion.get(
@@ -199,7 +216,7 @@ class Http:
                 self.laboratorio |= CABECERA_LABORATORIO in respuesta.headers
                 return self._interpretar(respuesta)
         except requests.Timeout:
-            fallo = ErrorProveedor("no respondió a tiempo", reintentable=True)
+            fallo = ErrorProveedor("no respondió a tiempo", reintentable=True, tarde=True)
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             fallo = ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True)
         except requests.RequestException:
@@ -239,7 +256,7 @@ class Http:
                 if largo > CUERPO_MAXIMO:
                     raise ErrorProveedor("la respuesta pasa de 32 MiB")
                 if monotonic() > self._plazo:
-                    raise ErrorProveedor("no terminó de responder a tiempo")
+                    raise ErrorProveedor("no terminó de responder a tiempo", tarde=True)
                 trozos.append(trozo)
         except urllib3.exceptions.HTTPError:
             raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from None

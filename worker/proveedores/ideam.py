@@ -18,7 +18,7 @@ from typing import Any
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Peticion, perder
 from worker.proveedores.cuerpos import INCOMPRENSIBLE
 from worker.proveedores.estaciones import (
     HORA,
@@ -163,6 +163,7 @@ class Ideam:
             estacion=primera.estacion.nombre or primera.estacion.codigo,
             distancia_km=primera.distancia_km,
             clave_rechazada=soda.token_rechazado,
+            perdidos={c: por for campo, e in fallos.items() for c, por in perder(campo, e).items()},
             incompleta=bool(fallos) or (barometro is not None and not self._alturas.hay),
         )
 
@@ -270,7 +271,7 @@ def _serie(soda: _Soda, lugar: Lugar, campo: str, periodo: Periodo) -> Serie | N
     Hours with a reading that can be; where no station has any, the nearest that said what cannot.
     """
     if not soda.hay_tiempo:
-        raise ErrorProveedor("no alcanzó el tiempo de la consulta")
+        raise ErrorProveedor("no alcanzó el tiempo de la consulta", tarde=True)
     cercanas = _con_datos(soda, lugar, campo, periodo)
     if not cercanas:
         return None

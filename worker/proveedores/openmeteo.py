@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from math import ceil
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.costos import peso
 from shared.db import plegar
 from shared.posible import fuera, posible
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cliente import Da, Lectura, Perdidos, Peticion, perder
 from worker.proveedores.cuerpos import Cuerpo, frontera, numero, objeto, texto
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
 from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, leer_actual, leer_lugares, leer_serie
@@ -51,10 +51,11 @@ class OpenMeteo:
             cuerpo = self._pedir(p, self._aire, {"current": "us_aqi"})
             return Lectura([leer_actual(cuerpo)], altura_m=numero(cuerpo.get("elevation")))
         cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {AIRE}), **_cuartos(p)})
+        perdidos: Perdidos = {}
         medicion = leer_actual(cuerpo)
         if AIRE in p.campos:
-            medicion = self._con_aire_actual(p, medicion)
-        return Lectura([medicion], altura_m=numero(cuerpo.get("elevation")))
+            medicion, perdidos = self._con_aire_actual(p, medicion)
+        return Lectura([medicion], altura_m=numero(cuerpo.get("elevation")), perdidos=perdidos)
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
         """The archive, for the days it does not have yet the forecast's past days, and air quality beside them.
@@ -72,10 +73,11 @@ class OpenMeteo:
             cuerpo = self._pedir(p, url, _rango(suyo, campos, _zona(p.lugar), ARCHIVO_DESDE))
             mediciones += en_sus_dias(leer_serie(cuerpo, suyo.resolucion), suyo, _zona(p.lugar))
             altura = numero(cuerpo.get("elevation"))
+        perdidos: Perdidos = {}
         if con_aire:
-            mediciones = self._con_aire(p, periodo, mediciones)
+            mediciones, perdidos = self._con_aire(p, periodo, mediciones)
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
-        return Lectura(mediciones, altura_m=altura, incompleta=any(AIRE in m.extras for m in mediciones))
+        return Lectura(mediciones, altura_m=altura, incompleta=bool(perdidos), perdidos=perdidos)
 
     def _partes(self, p: Peticion, periodo: Periodo) -> Iterator[tuple[str, frozenset[str], Periodo]]:
         """Whom to ask for the weather: (URL, fields, days)."""
@@ -99,16 +101,17 @@ class OpenMeteo:
                 return lugar
         return None
 
-    def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> Medicion:
+    def _con_aire_actual(self, p: Peticion, medicion: Medicion) -> tuple[Medicion, Perdidos]:
         """Air quality is a second service: when it fails, only its own field is lost, and extras says so."""
         try:
             with frontera("openmeteo"):
                 aire = leer_actual(self._pedir(p, self._aire, {"current": "us_aqi"}))
         except (ErrorProveedor, Omitida) as e:
-            return replace(medicion, extras={**medicion.extras, AIRE: f"calidad del aire: {e.motivo}"})
-        return replace(medicion, calidad_aire=aire.calidad_aire)
+            aviso = {AIRE: f"calidad del aire: {e.motivo}"}
+            return replace(medicion, extras={**medicion.extras, **aviso}), perder(AIRE, e)
+        return replace(medicion, calidad_aire=aire.calidad_aire), {}
 
-    def _con_aire(self, p: Peticion, periodo: Periodo, mediciones: list[Medicion]) -> list[Medicion]:
+    def _con_aire(self, p: Peticion, periodo: Periodo, mediciones: list[Medicion]) -> tuple[list[Medicion], Perdidos]:
         """Add the US AQI by day or hour, like _con_aire_actual; where nothing else was asked it is alone."""
         zona = _zona(p.lugar)
         horas = Periodo(max(periodo.inicio, AIRE_DESDE), periodo.fin, Resolucion.HORARIA)
@@ -119,10 +122,11 @@ class OpenMeteo:
         except (ErrorProveedor, Omitida) as e:
             if not mediciones:
                 raise
-            return [replace(m, extras={**m.extras, AIRE: f"calidad del aire: {e.motivo}"}) for m in mediciones]
+            aviso = {AIRE: f"calidad del aire: {e.motivo}"}
+            return [replace(m, extras={**m.extras, **aviso}) for m in mediciones], perder(AIRE, e)
         if periodo.resolucion == Resolucion.DIARIA:
-            return _juntas(mediciones, por_dias(aire, zona), lambda m: m.fecha)
-        return _juntas(mediciones, aire, lambda m: m.observado_en)
+            return _juntas(mediciones, por_dias(aire, zona), lambda m: m.fecha), {}
+        return _juntas(mediciones, aire, lambda m: m.observado_en), {}
 
     def _pedir(self, p: Peticion, url: str, params: dict[str, Any]) -> dict[str, Any]:
         lugar = {"latitude": f"{p.lugar.latitud:.5f}", "longitude": f"{p.lugar.longitud:.5f}"}
@@ -138,14 +142,14 @@ def _exigir(p: Peticion, campos: frozenset[str]) -> None:
 
 
 def costo_de(params: dict[str, Any]) -> int:
-    """Calls this one counts for: more than 10 variables or 2 weeks weigh as several (open-meteo.com/en/pricing)."""
+    """Calls this one counts for (shared/costos.py)."""
     variables = sum(
         len(str(params[c]).split(",")) for c in ("current", "minutely_15", "hourly", "daily") if c in params
     )
     dias = 1
     if "start_date" in params:
         dias = (date.fromisoformat(params["end_date"]) - date.fromisoformat(params["start_date"])).days + 1
-    return ceil(max(1, variables / 10) * max(1, dias / 14))
+    return peso(variables, dias)
 
 
 def ya_pasaron(mediciones: list[Medicion], resolucion: Resolucion, ahora: datetime) -> list[Medicion]:
