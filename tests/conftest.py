@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: PUESTO.get(item.nodeid.partition("::")[0], len(JUNTOS)))
 
 
-class PorFicheros(LoadFileScheduling):
+class PorFicheros(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Each file to one process, and those of JUNTOS that stand together to the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
