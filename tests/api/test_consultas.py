@@ -21,7 +21,7 @@ CAMPOS = {
     *("id", "tipo_consulta", "ciudad", "latitud", "longitud", "fecha_inicio", "fecha_fin", "formato_salida"),
     *("parametros_solicitados", "estado", "mensaje_error", "tiempo_respuesta_ms", "creada_en", "completada_en"),
     *("codigo_error", "proveedores_solicitados", "resolucion", "progreso", "intentos", "parcial", "lote_id"),
-    "programacion_id",
+    *("programacion_id", "lugar"),
 }
 
 
