@@ -14,9 +14,7 @@ from shared import favoritas
 from shared.clima import TipoConsulta
 
 SITIO = ("ciudad", "latitud", "longitud")
-SIN_SITIO = (
-    "Envíe ciudad, o latitud y longitud. Sin ellas se usa su favorita por defecto, y no tiene ninguna."
-)
+SIN_SITIO = "Envíe ciudad, o latitud y longitud. Sin ellas se usa su favorita por defecto, y no tiene ninguna."
 MAL = "Corrija estos campos y vuelva a enviar: {}."
 
 

@@ -20,6 +20,25 @@ class Sesion:
 
 
 @dataclass(frozen=True)
+class Lugar:
+    """A place. por: coordenadas, nomenclator or geocodificador; empty of an alternative. None: not known."""
+
+    nombre: str | None
+    region: str | None
+    pais: str | None
+    latitud: float
+    longitud: float
+    zona_horaria: str | None
+    altura_m: float | None
+    geonameid: int | None
+    por: str = ""
+
+    def __str__(self) -> str:
+        """«Medellín, Antioquia, CO»; without a name, its coordinates."""
+        return ", ".join(filter(None, (self.nombre, self.region, self.pais))) or f"{self.latitud}, {self.longitud}"
+
+
+@dataclass(frozen=True)
 class Fuente:
     """One provider's part. estado: usada, descartada, fallida u omitida; motivo says why, unless usada."""
 
@@ -62,6 +81,8 @@ class Consulta:
 
     estado: pendiente, procesando, completada or error. posicion: in the queue, while pendiente. progreso: 0–100.
     parcial: completed, but some provider failed. repetida: this Idempotency-Key had made it before.
+    lugar: which place it is of; None while a provider has yet to find it. corregido_de: what had been written, if a
+    near name was taken for it. alternativas: other places with that name.
     """
 
     id: int
@@ -79,6 +100,9 @@ class Consulta:
     mensaje_error: str | None
     posicion: int | None
     repetida: bool
+    lugar: Lugar | None
+    corregido_de: str | None
+    alternativas: tuple[Lugar, ...]
     datos: Datos | None = field(repr=False)
     json: dict[str, Any] = field(repr=False, compare=False)
 
@@ -110,6 +134,9 @@ def leer_consulta(sobre: dict[str, Any], *, repetida: bool = False) -> Consulta:
         mensaje_error=c["mensaje_error"],
         posicion=sobre.get("posicion"),
         repetida=repetida,
+        lugar=_lugar(c["lugar"]) if c.get("lugar") else None,
+        corregido_de=c.get("corregido_de"),
+        alternativas=tuple(_lugar(otro) for otro in c.get("alternativas", ())),
         datos=_datos(datos) if datos else None,
         json=sobre,
     )
@@ -134,6 +161,11 @@ def _datos(d: dict[str, Any]) -> Datos:
         laboratorio=d["laboratorio"],
         **{campo: d[campo] for campo in iguales},
     )
+
+
+def _lugar(p: dict[str, Any]) -> Lugar:
+    iguales = ("nombre", "region", "pais", "latitud", "longitud", "zona_horaria", "altura_m", "geonameid")
+    return Lugar(**{campo: p[campo] for campo in iguales}, por=p.get("por", ""))
 
 
 def _fuente(f: dict[str, Any]) -> Fuente:

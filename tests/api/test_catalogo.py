@@ -71,5 +71,5 @@ def test_si_ningun_nombre_empieza_asi_se_dan_los_parecidos_y_se_dice(cliente: Fl
     con = entrar(cliente)
     cuerpo = cliente.get("/api/ciudades?q=Barranquila", headers=con).json
     assert (cuerpo["ciudades"][0]["nombre"], cuerpo["corregido_de"]) == ("Barranquilla", "Barranquila")
-    assert "corregido_de" not in cliente.get("/api/ciudades?q=Barranq", headers=con).json
+    assert "corregido_de" not in dict(cliente.get("/api/ciudades?q=Barranq", headers=con).json or {})
     assert cliente.get("/api/ciudades?q=Córdoba", headers=con).json["ciudades"][0]["nombre"] == "Montería"
