@@ -36,8 +36,9 @@ def proveedores() -> dict[str, Any]:
 @rutas.arguments(BuscarCiudad, location="query")
 @rutas.response(200, Ciudades)
 def ciudades(filtro: dict[str, str]) -> dict[str, Any]:
-    """Hasta diez lugares cuyo nombre empieza así, los más probables primero."""
-    return {"ciudades": lugares.buscar(filtro["q"])}
+    """Hasta diez lugares cuyo nombre empieza así, los más probables primero; si no hay, los de nombre parecido."""
+    q = filtro["q"]
+    return {"ciudades": lugares.buscar(q), **({"corregido_de": q} if lugares.corregida(q) else {})}
 
 
 def _uno(proveedor: Proveedor, propia: ApiKey | None, settings: Settings) -> dict[str, Any]:

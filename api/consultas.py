@@ -32,6 +32,7 @@ from api.esquemas.consultas import (
     pedido_de,
 )
 from api.formatos import FORMATOS
+from api.lugar import con_lugar
 from api.presupuestos import presupuestar
 from api.vistas import datos_clima, enlaces
 from shared import archivo, consultas, metricas
@@ -190,7 +191,7 @@ def descargar(opciones: dict[str, Any], consulta_id: int) -> Response:
 
 
 def _crear(tipo: TipoConsulta, datos: dict[str, Any]) -> Respuesta:
-    pedido = pedido_de(tipo, datos)
+    pedido = pedido_de(tipo, con_lugar(tipo, datos))
     with admision(tipo) as condiciones:
         consulta, repetida = consultas.crear(sesion(), usuario_actual().id, pedido, **condiciones)
     cuesta = {} if repetida else presupuestar(pedido)

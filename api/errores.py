@@ -45,7 +45,19 @@ DETALLES = {
 ESPERA_503_S = 5
 OCUPADO = "Hay demasiada gente entrando a la vez. Vuelva a intentarlo en unos segundos."
 CAMPOS_EN_DETALLE = 20
+SUGERENCIAS = 20
 CAMPOS_EN_ERRORES = 100  # a body may have any number of bad fields; an error is not as long as the request
+
+
+class Sugerencia(str):
+    """What is wrong with a field, and what may have been meant: each of quiso_decir is understood in its place."""
+
+    quiso_decir: list[str]
+
+    def __new__(cls, texto: str, quiso_decir: list[str]) -> Sugerencia:
+        nueva = super().__new__(cls, texto)
+        nueva.quiso_decir = quiso_decir
+        return nueva
 
 
 class Problema(Exception):
@@ -117,6 +129,9 @@ def respuesta(
     cabeceras: dict[str, str] | None = None,
 ) -> Response:
     titulo = TITULOS.get(estado, "Error")
+    quiso_decir = [una for textos in (errores or {}).values() for t in textos for una in getattr(t, "quiso_decir", ())]
+    if quiso_decir and len(errores or {}) == 1:
+        detalle = next(iter((errores or {}).values()))[0]
     cuerpo: dict[str, Any] = {
         "type": "about:blank",
         "title": titulo,
@@ -128,7 +143,9 @@ def respuesta(
         "id_peticion": g.get("id_peticion", ""),
     }
     if errores:
-        cuerpo["errores"] = errores
+        cuerpo["errores"] = {campo: [str(texto) for texto in textos] for campo, textos in errores.items()}
+    if quiso_decir:
+        cuerpo["quiso_decir"] = list(dict.fromkeys(quiso_decir))[:SUGERENCIAS]
     crudo = orjson.dumps(cuerpo)
     return Response(crudo, estado, cabeceras, content_type="application/problem+json")
 
@@ -150,4 +167,4 @@ def _aplanar(mensajes: Any, prefijo: str, planos: dict[str, list[str]]) -> None:
             _aplanar(valor, nombre, planos)
     else:
         textos = mensajes if isinstance(mensajes, list) else [mensajes]
-        planos.setdefault(prefijo or "cuerpo", []).extend(str(t) for t in textos)
+        planos.setdefault(prefijo or "cuerpo", []).extend(t if isinstance(t, Sugerencia) else str(t) for t in textos)

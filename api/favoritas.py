@@ -10,7 +10,7 @@ from api import acceso
 from api.acceso import usuario_actual
 from api.actividad import anotar
 from api.base import Rutas, sesion
-from api.errores import Problema, no_encontrado
+from api.errores import Problema, Sugerencia, no_encontrado
 from api.esquemas.cabeceras import da
 from api.esquemas.favoritas import CambiosFavorita, FavoritaNueva, Favoritas, FavoritaSobre
 from shared import favoritas, lugares
@@ -81,11 +81,14 @@ def _ubicada(datos: dict[str, Any]) -> dict[str, Any]:
     if "latitud" in datos:
         return datos
     nombre = ", ".join(filter(None, (datos["nombre_ciudad"], datos.get("pais"))))
-    lugar = lugares.resolver(nombre)
-    if lugar is None:
+    try:
+        ubicacion = lugares.ubicar(nombre)
+    except lugares.Dudosa as e:
+        raise Problema(422, e.texto, {"nombre_ciudad": [Sugerencia(e.texto, e.quiso_decir)]}) from e
+    if ubicacion is None:
         texto = "No se conoce esa ciudad. Revise el nombre y el país, o envíe latitud y longitud."
         raise Problema(422, texto, {"nombre_ciudad": [texto]})
-    return {**datos, "latitud": lugar.latitud, "longitud": lugar.longitud}
+    return {**datos, **favoritas.columnas(ubicacion)}
 
 
 def _propia(favorita_id: int) -> CiudadFavorita:

@@ -89,7 +89,7 @@ def en_csv(d: Documento, tramos: Tramos) -> Iterator[bytes]:
 def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
     """For reading: a heading, the values with units, each source's part, and the series as a table."""
     c, columnas = d.consulta, [*d.momento, *d.campos]
-    lugar = c["ciudad"] or "Coordenadas"
+    lugar = _nombre_de(c)
     yield f"ClimaGuru · consulta {c['id']} · {c['tipo_consulta']}\n{lugar} ({c['latitud']}, {c['longitud']})\n".encode()
     if c["fecha_inicio"]:
         yield f"Del {c['fecha_inicio']} al {c['fecha_fin']}, resolución {c['resolucion']}\n".encode()
@@ -166,6 +166,12 @@ def _falta(f: dict[str, Any]) -> str:
     dias = f", del {f['desde']} al {f['hasta']}" if "desde" in f else ""
     fin = " (puede llegar si se reintenta)" if f["pasajero"] else ""
     return f"  {f['proveedor']:<12} {que}{dias}: {f['motivo']}{fin}\n"
+
+
+def _nombre_de(c: dict[str, Any]) -> str:
+    """«Barranquilla, Atlántico, CO»: which place it is of, however it was written."""
+    dicho = c.get("lugar") or {"nombre": c["ciudad"]}
+    return ", ".join(filter(None, (dicho.get(parte) for parte in ("nombre", "region", "pais")))) or "Coordenadas"
 
 
 def _renglon(columnas: list[str], celdas: list[Any]) -> bytes:

@@ -15,8 +15,9 @@ from api.errores import Problema
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import pedido_de
 from api.esquemas.lotes import DescargaLote, FormatoLote, LoteAceptado, LoteNuevo, LoteSalida
+from api.lugar import con_lugar
 from shared import lotes, metricas
-from shared.clima import TipoConsulta
+from shared.clima import Pedido, TipoConsulta
 from shared.cola import Timbre
 from shared.db import Sesiones
 from shared.modelos import Estado, Lote
@@ -39,7 +40,7 @@ REPETIDO = "El que se creó antes con esa Idempotency-Key."
 )
 def crear(datos: dict[str, Any]) -> Respuesta:
     """Pide hasta 500 consultas de una vez: se aceptan todas o ninguna."""
-    pedidos = [pedido_de(TipoConsulta(elemento["tipo"]), elemento) for elemento in datos["consultas"]]
+    pedidos = [_pedido(n, elemento) for n, elemento in enumerate(datos["consultas"])]
     with admision("lote") as condiciones:
         lote, repetido = lotes.crear(sesion(), usuario_actual().id, pedidos, **condiciones)
     cuerpo = _aceptado(lote)
@@ -99,6 +100,11 @@ def descargar(opciones: dict[str, Any], lote_id: int) -> Response:
     cabeceras = {"Content-Disposition": nombre, "Cache-Control": "private, no-cache"}
     faltan = [None] * (lote.total - len(ids))
     return Response(escribir(Sesiones(db.engine), [*ids, *faltan]), 200, cabeceras, content_type=tipo)
+
+
+def _pedido(n: int, elemento: dict[str, Any]) -> Pedido:
+    tipo = TipoConsulta(elemento["tipo"])
+    return pedido_de(tipo, con_lugar(tipo, elemento, f"consultas.{n}."))
 
 
 def _aceptado(lote: Lote) -> dict[str, Any]:

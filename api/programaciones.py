@@ -15,6 +15,7 @@ from api.base import Rutas, paginar, sesion
 from api.errores import Problema, no_encontrado
 from api.esquemas.cabeceras import da
 from api.esquemas.comunes import Pagina
+from api.esquemas.lugares import mostrada
 from api.esquemas.programaciones import (
     COLUMNAS,
     CambiosProgramacion,
@@ -150,6 +151,7 @@ def _visibles(filas: list[Programacion]) -> list[dict[str, Any]]:
     return [
         {
             **{columna.key: getattr(p, columna.key) for columna in Programacion.__table__.columns},
+            "ubicaciones": [mostrada(ubicacion) for ubicacion in programaciones.ubicaciones(p)],
             "favoritas": p.lugares is None,
             "ultima_ejecucion": ultimas.get(p.id),
         }

@@ -105,7 +105,7 @@ HUMEDAD_MOJADA = 105.0  # a wet sensor says a little more than 100 %
 class Lugar:
     """A point on Earth. latitud, longitud: decimal degrees, WGS 84. altura_m: metres above the sea.
 
-    pais is ISO 3166 alpha-2; zona_horaria an IANA name. None: not known.
+    pais is ISO 3166 alpha-2; zona_horaria an IANA name; geonameid of geonames.org. None: not known.
     """
 
     latitud: float
@@ -115,6 +115,28 @@ class Lugar:
     region: str | None = None
     zona_horaria: str | None = None
     altura_m: float | None = None
+    geonameid: int | None = None
+
+
+class Por(StrEnum):
+    """How it is known where a consulta asks."""
+
+    COORDENADAS = "coordenadas"  # they were given
+    NOMENCLATOR = "nomenclator"  # the name is in GeoNames' list, which we hold
+    GEOCODIFICADOR = "geocodificador"  # a provider knew the name
+
+
+@dataclass(frozen=True, slots=True)
+class Ubicacion:
+    """A place and how it was understood. corregido_de: what was written, where a near name was taken for it.
+
+    alternativas: others of weight that bear the same name, at most three.
+    """
+
+    lugar: Lugar
+    por: Por = Por.COORDENADAS
+    corregido_de: str | None = None
+    alternativas: tuple[Lugar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +326,10 @@ class Resultado:
 
 @dataclass(frozen=True, slots=True)
 class Pedido:
-    """What an operator asks for, already validated. Places and dates as the API received or resolved them."""
+    """What an operator asks for, already validated. Places and dates as the API received or resolved them.
+
+    ubicacion: how lugar was understood; None: by its coordinates.
+    """
 
     tipo: TipoConsulta
     ciudad: str | None
@@ -314,6 +339,7 @@ class Pedido:
     formato: Formato = Formato.JSON
     periodo: Periodo | None = None
     max_edad_s: int | None = None
+    ubicacion: Ubicacion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,16 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import respuestas, resumenes
+from shared import respuestas, resumenes, sitios
 from shared.cambios import cambio
 from shared.clima import (
     Encargo,
     Lugar,
     Pedido,
+    Por,
     Resultado,
     TipoConsulta,
+    Ubicacion,
 )
 from shared.db import ahora, ms_desde
 from shared.filas import columnas_de, datos_de_clima, en_corto, encargo_de, juntos, participantes
@@ -157,8 +159,8 @@ def tomar(s: Session, consulta_id: int) -> Encargo | None:
 
 
 def ubicar(s: Session, encargo: Encargo, lugar: Lugar) -> bool:
-    """Note the coordinates found for the city. False: the lease was lost."""
-    return _avanzar(s, encargo, latitud=lugar.latitud, longitud=lugar.longitud, zona_horaria=lugar.zona_horaria)
+    """Note the place that the geocoder found for the city. False: the lease was lost."""
+    return _avanzar(s, encargo, **sitios.columnas(Ubicacion(lugar, Por.GEOCODIFICADOR)))
 
 
 def avanzar(s: Session, encargo: Encargo, progreso: int) -> bool:

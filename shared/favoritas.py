@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared import lugares, sitios
+from shared.clima import Ubicacion
 from shared.modelos import CiudadFavorita
 from shared.usuarios import en_fila
 
@@ -30,6 +33,33 @@ def todas(s: Session, usuario_id: int) -> list[CiudadFavorita]:
 
 def leer(s: Session, favorita_id: int) -> CiudadFavorita | None:
     return s.get(CiudadFavorita, favorita_id)
+
+
+def por_defecto(s: Session, usuario_id: int) -> CiudadFavorita | None:
+    """The one that a consulta without a place asks about."""
+    orden = select(CiudadFavorita).where(CiudadFavorita.usuario_id == usuario_id, CiudadFavorita.es_default.is_(True))
+    return s.scalars(orden.order_by(CiudadFavorita.id).limit(1)).one_or_none()
+
+
+def ubicacion(favorita: CiudadFavorita) -> Ubicacion:
+    """Its place; where its coordinates were given, its own name and country are all that is known."""
+    latitud, longitud = float(favorita.latitud), float(favorita.longitud)
+    datos = favorita.lugar
+    if datos is None:
+        dada = lugares.ubicar(favorita.nombre_ciudad, latitud, longitud)
+        assert dada is not None
+        return replace(dada, lugar=replace(dada.lugar, pais=favorita.pais))
+    punto = {"latitud": latitud, "longitud": longitud, "zona_horaria": datos["zona_horaria"]}
+    guardada = sitios.de_columnas({**punto, "lugar": datos})
+    assert guardada is not None
+    return guardada
+
+
+def columnas(ubicacion: Ubicacion) -> dict[str, Any]:
+    """Of a favourite whose place was found by its name."""
+    return {c: v for c, v in sitios.columnas(ubicacion).items() if c in ("latitud", "longitud")} | {
+        "lugar": {**sitios.guardado(ubicacion), "zona_horaria": ubicacion.lugar.zona_horaria}
+    }
 
 
 def crear(s: Session, usuario_id: int, *, es_default: bool = False, **campos: Any) -> CiudadFavorita:

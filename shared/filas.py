@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from sqlalchemy import Numeric, String
 from sqlalchemy.types import TypeEngine
 
+from shared import sitios
 from shared.clima import (
     Encargo,
     EstadoFuente,
     Faltante,
     Fuente,
-    Lugar,
     Parametro,
     Pedido,
     Periodo,
     Proveedor,
     Resultado,
+    Ubicacion,
     fuente_json,
 )
 from shared.modelos import DatosClima
@@ -30,14 +30,13 @@ ENTERO_MAXIMO = 2**31 - 1  # of an INTEGER of MySQL
 
 
 def columnas_de(pedido: Pedido) -> dict[str, Any]:
-    lugar, periodo = pedido.lugar, pedido.periodo
+    periodo = pedido.periodo
+    ubicacion = pedido.ubicacion or (Ubicacion(pedido.lugar) if pedido.lugar else None)
     return {
         "tipo_consulta": pedido.tipo,
         "cola": pedido.tipo,
         "ciudad": pedido.ciudad,
-        "latitud": None if lugar is None else Decimal(str(lugar.latitud)),
-        "longitud": None if lugar is None else Decimal(str(lugar.longitud)),
-        "zona_horaria": lugar.zona_horaria if lugar else None,
+        **sitios.columnas(ubicacion),
         "fecha_inicio": periodo.inicio if periodo else None,
         "fecha_fin": periodo.fin if periodo else None,
         "resolucion": periodo.resolucion if periodo else None,
@@ -49,11 +48,7 @@ def columnas_de(pedido: Pedido) -> dict[str, Any]:
 
 
 def encargo_de(fila: Mapping[Any, Any], edad_s: float = 0.0) -> Encargo:
-    lugar = None
-    if fila["latitud"] is not None:
-        lugar = Lugar(
-            float(fila["latitud"]), float(fila["longitud"]), nombre=fila["ciudad"], zona_horaria=fila["zona_horaria"]
-        )
+    ubicacion = sitios.de_columnas(fila)
     periodo = None
     if fila["fecha_inicio"] is not None:
         periodo = Periodo(fila["fecha_inicio"], fila["fecha_fin"], fila["resolucion"])
@@ -61,12 +56,13 @@ def encargo_de(fila: Mapping[Any, Any], edad_s: float = 0.0) -> Encargo:
     pedido = Pedido(
         tipo=fila["tipo_consulta"],
         ciudad=fila["ciudad"],
-        lugar=lugar,
+        lugar=ubicacion.lugar if ubicacion else None,
         parametros=[Parametro(p) for p in fila["parametros_solicitados"]],
         proveedores=None if pedidos is None else [Proveedor(p) for p in pedidos],
         formato=fila["formato_salida"],
         periodo=periodo,
         max_edad_s=fila["max_edad_s"],
+        ubicacion=ubicacion,
     )
     return Encargo(
         fila["id"],

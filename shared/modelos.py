@@ -185,6 +185,8 @@ class Consulta(Base):
     resolucion: Mapped[Resolucion | None] = mapped_column(_enum(Resolucion))
     max_edad_s: Mapped[int | None] = mapped_column(Integer)
     zona_horaria: Mapped[str | None] = mapped_column(String(64))
+    # added: what else is known of the place, and how it was understood: shared/sitios.py
+    lugar: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     lote_id: Mapped[int | None] = mapped_column(Integer, index=True)
     programacion_id: Mapped[int | None] = mapped_column(Integer, index=True)
     # added: whose workers serve it: those of its tipo, or those of historico if a programacion asked
@@ -430,6 +432,8 @@ class CiudadFavorita(Base):
     longitud: Mapped[Decimal] = mapped_column(DECIMAL(11, 8))
     es_default: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    # added: as of a consulta; NULL if its coordinates were given
+    lugar: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (
         UniqueConstraint("usuario_id", "latitud", "longitud", name="uq_favoritas_lugar"),
         Base.__table_args__,

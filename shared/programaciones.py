@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from shared import cron, favoritas, lugares
-from shared.clima import Lugar, Parametro, Pedido, Periodo, Proveedor, Resolucion
+from shared.clima import Lugar, Parametro, Pedido, Periodo, Proveedor, Resolucion, Ubicacion
 from shared.db import reloj
 from shared.modelos import Programacion
 from shared.usuarios import en_fila
@@ -73,27 +74,35 @@ def pedidos(s: Session, programacion: Programacion, instante: datetime) -> list[
         Pedido(
             tipo=p.tipo,
             ciudad=ciudad,
-            lugar=lugar,
+            lugar=ubicacion.lugar if ubicacion else None,
+            ubicacion=ubicacion,
             parametros=[Parametro(x) for x in p.parametros],
             proveedores=None if p.proveedores is None else [Proveedor(x) for x in p.proveedores],
             formato=p.formato,
-            periodo=_ventana(p, lugar, instante),
+            periodo=_ventana(p, ubicacion.lugar if ubicacion else None, instante),
         )
-        for ciudad, lugar in _lugares(s, p)
+        for ciudad, ubicacion in _lugares(s, p)
     ]
 
 
-def _lugares(s: Session, p: Programacion) -> list[tuple[str | None, Lugar | None]]:
-    """(name, place); no place: not in the gazetteer, to be looked up by a provider."""
+def ubicaciones(p: Programacion) -> list[Ubicacion | None]:
+    """What each of its places is understood as; None: not in the gazetteer, or no longer beyond doubt, so that a
+    provider will have to know it."""
+    return [_ubicada(dado) for dado in p.lugares or []]
+
+
+def _lugares(s: Session, p: Programacion) -> list[tuple[str | None, Ubicacion | None]]:
+    """(name, place); no place: to be looked up by a provider."""
     if p.lugares is None:
-        return [
-            (f.nombre_ciudad, lugares.ubicar(f.nombre_ciudad, float(f.latitud), float(f.longitud)))
-            for f in favoritas.todas(s, p.usuario_id)
-        ]
-    return [
-        (dado.get("ciudad"), lugares.ubicar(dado.get("ciudad"), dado.get("latitud"), dado.get("longitud")))
-        for dado in p.lugares
-    ]
+        return [(f.nombre_ciudad, favoritas.ubicacion(f)) for f in favoritas.todas(s, p.usuario_id)]
+    return [(dado.get("ciudad"), _ubicada(dado)) for dado in p.lugares]
+
+
+def _ubicada(dado: Mapping[str, Any]) -> Ubicacion | None:
+    try:
+        return lugares.ubicar(dado.get("ciudad"), dado.get("latitud"), dado.get("longitud"))
+    except lugares.Dudosa:
+        return None
 
 
 def _ventana(p: Programacion, lugar: Lugar | None, instante: datetime) -> Periodo | None:

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from api.campos import Opcion, Texto
 from api.esquemas.comunes import Busqueda
+from api.esquemas.lugares import CORREGIDO_DE, LugarSalida
 from shared.clima import Proveedor
 
 
@@ -13,17 +14,9 @@ class BuscarCiudad(Busqueda):
     q = Texto(maximo=100, required=True, metadata={"example": "medel"})
 
 
-class CiudadSalida(Schema):
-    nombre = fields.String(required=True)
-    pais = fields.String(required=True, allow_none=True)
-    region = fields.String(required=True, allow_none=True)
-    latitud = fields.Float(required=True)
-    longitud = fields.Float(required=True)
-    zona_horaria = fields.String(required=True, allow_none=True)
-
-
 class Ciudades(Schema):
-    ciudades = fields.List(fields.Nested(CiudadSalida), required=True)
+    ciudades = fields.List(fields.Nested(LugarSalida), required=True)
+    corregido_de = CORREGIDO_DE
 
 
 class ProveedorSalida(Schema):

@@ -103,6 +103,13 @@ class ProblemaSalida(Schema):
         values=fields.List(fields.String()),
         metadata={"description": "Con 422: los campos que corregir, y por qué.", "example": {"ciudad": ["Sobra."]}},
     )
+    quiso_decir = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Con 422 por un lugar dudoso: los que pudo querer decir; envíe uno tal cual como ciudad.",
+            "example": ["Montería, Córdoba", "Córdoba, Argentina", "Córdoba, España"],
+        },
+    )
 
 
 class Mensaje(Schema):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, missing, validate, validates_schema
 
 from api.campos import Entero, EnteroTexto, Fecha, Instante, Opcion, Opciones, Texto
 from api.esquemas.comunes import Busqueda, ConCoordenadas, EntreDias, Pagina, PaginaSalida
-from shared import lugares
+from api.esquemas.lugares import ConUbicacion, mostrada, ubicar
+from shared import sitios
 from shared.clima import (
     EstadoFuente,
     Formato,
@@ -22,8 +23,9 @@ from shared.clima import (
     Proveedor,
     Resolucion,
     TipoConsulta,
+    Ubicacion,
 )
-from shared.modelos import CodigoError, Estado
+from shared.modelos import CodigoError, Consulta, Estado
 
 PRIMER_DIA = date(1940, 1, 1)
 MAXIMO_DIAS = {Resolucion.DIARIA: 3660, Resolucion.HORARIA: 366}
@@ -32,23 +34,22 @@ COSTO = (
     "SIATA, que no tienen, ni aquel al que solo se pregunta por lo que falte a los demás."
 )
 REANUDA = "Cuándo sigue, si espera a que un presupuesto de llamadas tenga sitio, o a otro intento."
+SIN_LUGAR = "Sin ciudad ni coordenadas, se pregunta por la ciudad favorita que lo es por defecto."
 PRIMERA_ZONA = ZoneInfo("Etc/GMT-14")  # where a day begins first; for places not known yet
 
 
 class TiempoReal(ConCoordenadas):
-    REGLAS: ClassVar[dict[str, Any]] = {"anyOf": [{"required": ["ciudad"]}, {"required": ["latitud", "longitud"]}]}
+    """Without a place, of the user's default favourite: con_favorita fills it in."""
 
-    ciudad = Texto(maximo=100, metadata={"example": "Medellín"})
+    ciudad = Texto(maximo=100, metadata={"example": "Medellín", "description": SIN_LUGAR})
     parametros = Opciones(Parametro, load_default=lambda: list(Parametro))
     proveedores = Opciones(Proveedor)
     formato = Opcion(Formato, load_default=Formato.JSON)
     max_edad_s = Entero(validate=validate.Range(0, 86400, error="Debe estar entre 0 y 86400 segundos."))
 
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def _lugar(self, _: dict[str, Any], original: Any, **__: Any) -> None:
-        dados = original if isinstance(original, Mapping) else {}
-        if not {"ciudad", "latitud", "longitud"} & set(dados):
-            raise ValidationError("Envíe ciudad, o latitud y longitud.", "ciudad")
+    @validates_schema(skip_on_field_errors=False)
+    def _lugar(self, datos: dict[str, Any], **_: Any) -> None:
+        ubicar(datos)
 
 
 class Historico(TiempoReal):
@@ -60,7 +61,7 @@ class Historico(TiempoReal):
     def _fechas(self, datos: dict[str, Any], **_: Any) -> None:
         inicio, fin = datos.get("fecha_inicio"), datos.get("fecha_fin")
         errores: dict[str, list[str]] = {}
-        hoy = datetime.now(zona_de(lugar_de(datos))).date()
+        hoy = datetime.now(zona_de(_lugar_de(datos))).date()
         if inicio and inicio < PRIMER_DIA:
             errores["fecha_inicio"] = [f"No hay datos antes de {PRIMER_DIA}."]
         if inicio and inicio > hoy:
@@ -84,9 +85,21 @@ def _rango(inicio: date, fin: date, resolucion: Resolucion, hoy: date) -> dict[s
     return {}
 
 
-def lugar_de(datos: Mapping[str, Any]) -> Lugar | None:
-    """The place a valid body means; None: not in the gazetteer."""
-    return lugares.ubicar(datos.get("ciudad"), datos.get("latitud"), datos.get("longitud"))
+def _lugar_de(datos: Mapping[str, Any]) -> Lugar | None:
+    """The place a body means; None: not in the gazetteer, or in doubt."""
+    try:
+        ubicacion = datos.get("ubicacion") or ubicar(datos)
+    except ValidationError:
+        return None
+    return ubicacion.lugar if ubicacion else None
+
+
+def con_favorita(tipo: TipoConsulta, datos: dict[str, Any], nombre: str, ubicacion: Ubicacion) -> dict[str, Any]:
+    """A body without a place, at that of the default favourite. ValidationError: those days are not past there."""
+    completa = {**datos, "ciudad": nombre, "ubicacion": ubicacion}
+    if tipo == TipoConsulta.HISTORICO:
+        Historico()._fechas(completa)
+    return completa
 
 
 def zona_de(lugar: Lugar | None) -> ZoneInfo:
@@ -98,10 +111,12 @@ def pedido_de(tipo: TipoConsulta, datos: Mapping[str, Any]) -> Pedido:
     periodo = None
     if tipo == TipoConsulta.HISTORICO:
         periodo = Periodo(datos["fecha_inicio"], datos["fecha_fin"], datos["resolucion"])
+    ubicacion = datos.get("ubicacion") or ubicar(datos)
     return Pedido(
         tipo=tipo,
         ciudad=datos.get("ciudad"),
-        lugar=lugar_de(datos),
+        lugar=ubicacion.lugar if ubicacion else None,
+        ubicacion=ubicacion,
         parametros=datos["parametros"],
         proveedores=datos.get("proveedores"),
         formato=datos["formato"],
@@ -151,7 +166,7 @@ class FaltanteSalida(Schema):
     )
 
 
-class ConsultaSalida(Schema):
+class ConsultaSalida(ConUbicacion):
     id = fields.Integer(required=True)
     tipo_consulta = Opcion(TipoConsulta, required=True)
     ciudad = fields.String(required=True, allow_none=True)
@@ -184,6 +199,11 @@ class ConsultaSalida(Schema):
     tiempo_respuesta_ms = fields.Integer(required=True, allow_none=True)
     creada_en = Instante(required=True)
     completada_en = Instante(required=True, allow_none=True)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr in ConUbicacion._declared_fields and isinstance(obj, Consulta):
+            return mostrada(sitios.visible(obj)).get(attr, missing)
+        return super().get_attribute(obj, attr, default)
 
 
 class FuenteSalida(Schema):

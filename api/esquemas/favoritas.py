@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from typing import Any
+
+from marshmallow import Schema, fields, missing
 
 from api.campos import Booleano, Instante, Texto
 from api.esquemas.comunes import Cambios, ConCoordenadas
+from api.esquemas.lugares import ConUbicacion, mostrada
+from shared import favoritas
+from shared.modelos import CiudadFavorita
 
 
 class FavoritaNueva(ConCoordenadas):
-    nombre_ciudad = Texto(maximo=100, required=True, metadata={"example": "Medellín"})
+    nombre_ciudad = Texto(
+        maximo=100,
+        required=True,
+        metadata={"example": "Medellín", "description": "Sin coordenadas, se busca como la ciudad de una consulta."},
+    )
     pais = Texto(maximo=50, metadata={"example": "CO"})
     es_default = Booleano(load_default=False, metadata={"description": "Las demás dejan de serlo."})
 
@@ -20,7 +29,7 @@ class CambiosFavorita(Cambios):
     es_default = Booleano(metadata={"description": "Con true, las demás dejan de serlo."})
 
 
-class FavoritaSalida(Schema):
+class FavoritaSalida(ConUbicacion):
     id = fields.Integer(required=True)
     nombre_ciudad = fields.String(required=True)
     pais = fields.String(required=True, allow_none=True)
@@ -28,6 +37,11 @@ class FavoritaSalida(Schema):
     longitud = fields.Float(required=True)
     es_default = fields.Boolean(required=True)
     creada_en = Instante(required=True)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr in ConUbicacion._declared_fields and isinstance(obj, CiudadFavorita):
+            return mostrada(favoritas.ubicacion(obj)).get(attr, missing)
+        return super().get_attribute(obj, attr, default)
 
 
 class FavoritaSobre(Schema):

@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from api.campos import Booleano, BooleanoTexto, Entero, Instante, Lista, Opcion, Opciones, Texto
 from api.esquemas.comunes import Ambito, Cambios, ConCoordenadas, Entrada, Pagina, PaginaSalida
 from api.esquemas.consultas import MAXIMO_DIAS
+from api.esquemas.lugares import ConUbicacion, ubicar
 from shared import cron
 from shared.clima import Formato, Parametro, Proveedor, Resolucion, TipoConsulta
 from shared.modelos import EstadoEjecucion
@@ -47,9 +48,10 @@ class LugarProgramado(ConCoordenadas):
     ciudad = Texto(maximo=100, metadata={"example": "Medellín"})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def _lugar(self, _: dict[str, Any], original: Any, **__: Any) -> None:
+    def _lugar(self, datos: dict[str, Any], original: Any, **__: Any) -> None:
         if isinstance(original, Mapping) and not {"ciudad", "latitud", "longitud"} & set(original):
             raise ValidationError("Envíe ciudad, o latitud y longitud.", "ciudad")
+        ubicar(datos)
 
 
 EJEMPLO_NOMBRE = {"example": "Lluvia de la semana"}
@@ -174,6 +176,11 @@ class ProgramacionSalida(Schema):
     zona_horaria = fields.String(required=True)
     tipo = Opcion(TipoConsulta, required=True)
     lugares = fields.List(fields.Dict(), required=True, allow_none=True, metadata={"example": [{"ciudad": "Medellín"}]})
+    ubicaciones = fields.List(
+        fields.Nested(ConUbicacion),
+        required=True,
+        metadata={"description": "Qué se entiende hoy por cada uno de lugares, en su orden; vacía con favoritas."},
+    )
     favoritas = fields.Boolean(required=True, metadata={"example": False})
     ventana_dias = fields.Integer(required=True, allow_none=True, metadata={"example": 7})
     resolucion = Opcion(Resolucion, required=True, allow_none=True)

@@ -206,14 +206,18 @@ class Conexion:
             destino = urlsplit(legible(respuesta.headers.get("Location", "")))
             return NoLlega(f"{self.url} remite a {destino.scheme}://{destino.netloc}. Use esa dirección en su lugar.")
         problema = _problema(respuesta)
-        texto, errores = problema or (f"El servidor respondió {estado} y no como la API de ClimaGuru.", {})
+        texto, errores, quiso_decir = problema or (
+            f"El servidor respondió {estado} y no como la API de ClimaGuru.",
+            {},
+            [],
+        )
         if estado in (401, 403):
             return SinPermiso(texto, estado, errores)
         if estado in PASAJEROS:
             return NoLlega(texto, pasajero=True, espera_s=retry_after(respuesta))
         if problema is None:
             return self.no_es_la_api()
-        return NoLlega(texto) if estado >= 500 else Rechazada(texto, estado, errores)
+        return NoLlega(texto) if estado >= 500 else Rechazada(texto, estado, errores, quiso_decir)
 
 
 def legible(texto: str) -> str:
@@ -227,14 +231,14 @@ def retry_after(respuesta: requests.Response) -> float | None:
     return float(valor) if valor.isascii() and valor.isdigit() else None
 
 
-def _problema(respuesta: requests.Response) -> tuple[str, dict[str, list[str]]] | None:
-    """detail and errores of problem+json; None if it is none."""
+def _problema(respuesta: requests.Response) -> tuple[str, dict[str, list[str]], list[str]] | None:
+    """detail, errores and quiso_decir of problem+json; None if it is none."""
     try:
         cuerpo = respuesta.json()
         detalle, errores, peticion = cuerpo["detail"], cuerpo.get("errores", {}), cuerpo.get("id_peticion")
         campos = {legible(c): [legible(t) for t in textos] for c, textos in errores.items()}
         cola = f" (id_peticion {legible(peticion)})" if respuesta.status_code == 500 and peticion else ""
-        return legible(detalle) + cola, campos
+        return legible(detalle) + cola, campos, [legible(uno) for uno in cuerpo.get("quiso_decir", [])]
     except (requests.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None
 

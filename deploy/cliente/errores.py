@@ -20,12 +20,22 @@ class NoLlega(Fallo):
 
 
 class Rechazada(Fallo):
-    """The server understood and said no. estado: the HTTP status. errores: field → why, where fields are to blame."""
+    """The server understood and said no. estado: the HTTP status. errores: field → why, where fields are to blame.
 
-    def __init__(self, texto: str, estado: int, errores: dict[str, list[str]] | None = None) -> None:
+    quiso_decir: places that may have been meant by one in doubt; each is understood in its place.
+    """
+
+    def __init__(
+        self,
+        texto: str,
+        estado: int,
+        errores: dict[str, list[str]] | None = None,
+        quiso_decir: list[str] | None = None,
+    ) -> None:
         super().__init__(texto)
         self.estado = estado
         self.errores = errores or {}
+        self.quiso_decir = quiso_decir or []
 
 
 class SinPermiso(Rechazada):

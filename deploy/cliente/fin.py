@@ -102,21 +102,26 @@ class Orden(click.Command):
         except Fallo as e:
             entrada = "" if self.name == "entrar" else " Ejecute «climaguru entrar»."
             texto = f"{e}{entrada}" if isinstance(e, SinPermiso) else str(e)
-            terminar(marcha, _fin(e), texto, e.errores if isinstance(e, Rechazada) else {})
+            terminar(marcha, _fin(e), texto, e if isinstance(e, Rechazada) else None)
         except OSError as e:
             terminar(marcha, Fin.SIN_ESCRIBIR, f"No se pudo escribir {e.filename or 'la salida'}: {motivo(e)}.")
         return resultado
 
 
-def terminar(marcha: Marcha, fin: Fin, texto: str, errores: dict[str, list[str]] | None = None) -> NoReturn:
+def terminar(marcha: Marcha, fin: Fin, texto: str, rechazo: Rechazada | None = None) -> NoReturn:
     """Say what happened and what to do next, and end."""
     click.echo(texto if fin == Fin.INTERRUMPIDA else f"Error: {texto}", err=True)
-    for campo, motivos in (errores or {}).items():
-        click.echo(f"  {_opcion(campo)}: {' '.join(motivos)}", err=True)
+    errores, quiso_decir = (rechazo.errores, rechazo.quiso_decir) if rechazo else ({}, [])
+    for campo, motivos in errores.items():
+        if motivos != [texto]:
+            click.echo(f"  {_opcion(campo)}: {' '.join(motivos)}", err=True)
+    for uno in quiso_decir:
+        click.echo(f"  --ciudad {shlex.quote(uno)}", err=True)
     if consejo := marcha.consejo(fin):
         click.echo(consejo, err=True)
     if marcha.en_json:
-        error = {"error": texto, "salida": int(fin), "errores": errores or {}, "consulta_id": marcha.consulta_id}
+        error: dict[str, Any] = {"error": texto, "salida": int(fin), "errores": errores}
+        error |= {"quiso_decir": quiso_decir, "consulta_id": marcha.consulta_id}
         click.echo(json.dumps(error, ensure_ascii=False))
     sys.exit(fin)
 

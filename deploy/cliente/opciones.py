@@ -108,14 +108,17 @@ def del_lugar(funcion: Funcion) -> Funcion:
     @wraps(funcion)
     def con(*args: Any, max_edad: int | None, **resto: Any) -> Any:
         pedido = {campo: resto.pop(campo) for campo in ("ciudad", "latitud", "longitud")}
-        if pedido["ciudad"] is None and (pedido["latitud"] is None or pedido["longitud"] is None):
-            raise MalUsada("Falta el lugar: indique --ciudad, o --latitud y --longitud.")
+        if pedido["ciudad"] is None and (pedido["latitud"] is None) != (pedido["longitud"] is None):
+            raise MalUsada("Falta una coordenada: indique --ciudad, o --latitud y --longitud.")
         listas = {campo: _lista(resto.pop(campo)) for campo in ("parametros", "proveedores")}
         return funcion(*args, pedido={**pedido, **listas, "max_edad_s": max_edad}, **resto)
 
     return _con_opciones(
         con,
-        click.option("--ciudad", help="Por ejemplo Medellín, o «Bogotá, CO»."),
+        click.option(
+            "--ciudad",
+            help="Por ejemplo Medellín, o «Rionegro, Santander». Sin ella ni coordenadas, su favorita por defecto.",
+        ),
         click.option("--latitud", type=float, help="Grados decimales; con --longitud en lugar de la ciudad."),
         click.option("--longitud", type=float, help="Grados decimales, negativos al oeste."),
         click.option("--parametros", multiple=True, help=f"Qué se pide: {', '.join(Parametro)}. Sin ella, todo."),

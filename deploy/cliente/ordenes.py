@@ -106,11 +106,22 @@ def _pedir(
         marcha.clave = clave or uuid4().hex
         consulta = crear(cliente, clave=marcha.clave, formato=entrega.formato, **pedido)
         marcha.consulta_id = consulta.id
+        _avisar_lugar(consulta)
         if no_esperar:
             click.echo(_json(consulta) if entrega.en_json else consulta.id)
             return
-        click.echo(f"Consulta {consulta.id} {'ya pedida antes' if consulta.repetida else 'aceptada'}.", err=True)
+        lugar = f": {consulta.lugar}" if consulta.lugar else ""
+        click.echo(f"Consulta {consulta.id} {'ya pedida antes' if consulta.repetida else 'aceptada'}{lugar}.", err=True)
         _recoger(marcha, cliente, entrega)
+
+
+def _avisar_lugar(consulta: Consulta) -> None:
+    """That it may be another place than was meant."""
+    if consulta.corregido_de and consulta.lugar:
+        avisar(f"«{consulta.corregido_de}» se tomó por {consulta.lugar}.")
+    if consulta.alternativas:
+        otros = "; ".join(map(str, consulta.alternativas))
+        avisar(f"También se llaman así: {otros}. Si era otro, indique su departamento o país.")
 
 
 def _recoger(marcha: Marcha, cliente: Cliente, entrega: Entrega) -> None:

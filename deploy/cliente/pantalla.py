@@ -120,7 +120,10 @@ def _cifra(valor: Any, *, al_menos: bool = False) -> str:
 
 
 def _lugar(c: Consulta) -> str:
-    return c.ciudad or "Coordenadas"
+    """Which place was understood; beside it what was written, where that is another name."""
+    if c.lugar is None or c.lugar.nombre is None:
+        return c.ciudad or "Coordenadas"
+    return f"{c.lugar} (de «{c.corregido_de}»)" if c.corregido_de else str(c.lugar)
 
 
 def _limpio(texto: str) -> str:

@@ -20,6 +20,25 @@ class Sesion:
 
 
 @dataclass(frozen=True)
+class Lugar:
+    """A place. por: coordenadas, nomenclator or geocodificador; empty of an alternative. None: not known."""
+
+    nombre: str | None
+    region: str | None
+    pais: str | None
+    latitud: float
+    longitud: float
+    zona_horaria: str | None
+    altura_m: float | None
+    geonameid: int | None
+    por: str = ""
+
+    def __str__(self) -> str:
+        """«Medellín, Antioquia, CO»; without a name, its coordinates."""
+        return ", ".join(filter(None, (self.nombre, self.region, self.pais))) or f"{self.latitud}, {self.longitud}"
+
+
+@dataclass(frozen=True)
 class Fuente:
     """One provider's part. estado: usada, descartada, fallida u omitida; motivo says why, unless usada.
 
@@ -82,6 +101,8 @@ class Consulta:
     estado: pendiente, procesando, completada or error. posicion: in the queue, while pendiente. progreso: 0–100.
     reanuda_en: when it goes on, if it waits for that. parcial: completed, but for something that may still come.
     repetida: this Idempotency-Key had made it before.
+    lugar: which place it is of; None while a provider has yet to find it. corregido_de: what had been written, if a
+    near name was taken for it. alternativas: other places with that name.
     """
 
     id: int
@@ -100,6 +121,9 @@ class Consulta:
     posicion: int | None
     reanuda_en: datetime | None
     repetida: bool
+    lugar: Lugar | None
+    corregido_de: str | None
+    alternativas: tuple[Lugar, ...]
     datos: Datos | None = field(repr=False)
     json: dict[str, Any] = field(repr=False, compare=False)
 
@@ -132,6 +156,9 @@ def leer_consulta(sobre: dict[str, Any], *, repetida: bool = False) -> Consulta:
         posicion=sobre.get("posicion"),
         reanuda_en=datetime.fromisoformat(c["reanuda_en"]) if c.get("reanuda_en") else None,
         repetida=repetida,
+        lugar=_lugar(c["lugar"]) if c.get("lugar") else None,
+        corregido_de=c.get("corregido_de"),
+        alternativas=tuple(_lugar(otro) for otro in c.get("alternativas", ())),
         datos=_datos(datos) if datos else None,
         json=sobre,
     )
@@ -158,6 +185,11 @@ def _datos(d: dict[str, Any]) -> Datos:
         al_menos=tuple(campo for campo, medida in d["dispersion"].items() if medida.get("al_menos")),
         **{campo: d[campo] for campo in iguales},
     )
+
+
+def _lugar(p: dict[str, Any]) -> Lugar:
+    iguales = ("nombre", "region", "pais", "latitud", "longitud", "zona_horaria", "altura_m", "geonameid")
+    return Lugar(**{campo: p[campo] for campo in iguales}, por=p.get("por", ""))
 
 
 def _fuente(f: dict[str, Any]) -> Fuente:

@@ -53,7 +53,8 @@ def test_las_fichas_dicen_de_la_clave_lo_mismo_que_los_clientes(settings: Settin
 def test_las_ciudades_se_buscan_por_el_principio(cliente: FlaskClient) -> None:
     halladas = cliente.get("/api/ciudades?q=medel", headers=entrar(cliente)).json["ciudades"]
     assert len(halladas) <= 10
-    assert set(halladas[0]) == {"nombre", "pais", "region", "latitud", "longitud", "zona_horaria"}
+    campos = {"nombre", "pais", "region", "latitud", "longitud", "zona_horaria", "altura_m", "geonameid"}
+    assert set(halladas[0]) == campos
     assert (halladas[0]["nombre"], halladas[0]["pais"], halladas[0]["region"]) == ("Medellín", "CO", "Antioquia")
 
 
@@ -64,3 +65,11 @@ def test_una_busqueda_mala_se_dice(cliente: FlaskClient, consulta: str) -> None:
 
 def test_lo_que_no_existe_es_una_lista_vacia(cliente: FlaskClient) -> None:
     assert cliente.get("/api/ciudades?q=xyzzyx", headers=entrar(cliente)).json == {"ciudades": []}
+
+
+def test_si_ningun_nombre_empieza_asi_se_dan_los_parecidos_y_se_dice(cliente: FlaskClient) -> None:
+    con = entrar(cliente)
+    cuerpo = cliente.get("/api/ciudades?q=Barranquila", headers=con).json
+    assert (cuerpo["ciudades"][0]["nombre"], cuerpo["corregido_de"]) == ("Barranquilla", "Barranquila")
+    assert "corregido_de" not in dict(cliente.get("/api/ciudades?q=Barranq", headers=con).json or {})
+    assert cliente.get("/api/ciudades?q=Córdoba", headers=con).json["ciudades"][0]["nombre"] == "Montería"

@@ -23,7 +23,7 @@ CAMPOS = {
     *("parametros_solicitados", "estado", "mensaje_error", "tiempo_respuesta_ms", "creada_en", "completada_en"),
     *("codigo_error", "proveedores_solicitados", "resolucion", "progreso", "intentos", "parcial", "lote_id"),
     *("avisos", "faltan", "reanuda_en"),
-    "programacion_id",
+    *("programacion_id", "lugar"),
 }
 
 

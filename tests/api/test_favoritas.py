@@ -35,7 +35,8 @@ def test_guardar_leer_cambiar_y_borrar(cliente: FlaskClient) -> None:
     assert {c: favorita[c] for c in CALI} == CALI
     ruta = f"/api/favoritas/{favorita['id']}"
     cambiada = cliente.patch(ruta, json={"nombre_ciudad": "La casa", "pais": None}, headers=con).json["favorita"]
-    assert cambiada == {**favorita, "nombre_ciudad": "La casa", "pais": None}
+    lugar = {**favorita["lugar"], "nombre": "La casa", "pais": None}
+    assert cambiada == {**favorita, "nombre_ciudad": "La casa", "pais": None, "lugar": lugar}
     assert cliente.get(ruta, headers=con).json["favorita"] == cambiada
     assert cliente.delete(ruta, headers=con).status_code == 204
     problema(cliente.delete(ruta, headers=con), 404)

@@ -126,7 +126,7 @@ def test_se_cambia_lo_que_se_envia_y_nada_mas(cliente: FlaskClient, con: dict[st
     ruta = f"{RUTA}/{antes['id']}"
     despues = cliente.patch(ruta, json={"nombre": "Otra", "favoritas": True}, headers=con).json["programacion"]
     distinto = {campo for campo in antes if antes[campo] != despues[campo]} - {"actualizada_en"}
-    assert distinto == {"nombre", "lugares", "favoritas"}
+    assert distinto == {"nombre", "lugares", "ubicaciones", "favoritas"}
     assert (despues["lugares"], despues["favoritas"]) == (None, True)
     apagada = cliente.patch(ruta, json={"activa": False}, headers=con).json["programacion"]
     assert apagada["proxima_en"] is None

@@ -32,6 +32,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         if isinstance(case.body, dict):
             for cuerpo in (case.body, *_de_un_lote(case.body)):
                 _fechas_en_orden(cuerpo)
+                if case.path.startswith("/api/consultas/") and "consultas" not in cuerpo:
+                    _lugar_conocido(cuerpo)
+            for cuerpo in case.body.get("lugares") or []:
+                _lugar_conocido(cuerpo)
             _clave_propia(case)
             _passwords_de_72_bytes(case.body)
             _ciudad_conocida(case)
@@ -93,6 +97,12 @@ def _fechas_en_orden(cuerpo: dict[str, Any]) -> None:
         inicio = date(1940, 1, 1) + timedelta(days=dias[0] % (AYER - date(1940, 1, 1)).days)
         cuerpo["fecha_inicio"] = inicio.isoformat()
         cuerpo["fecha_fin"] = min(AYER, inicio + timedelta(days=dias[1] % LARGO_DIAS)).isoformat()
+
+
+def _lugar_conocido(cuerpo: dict[str, Any]) -> None:
+    """A name without coordinates is not in doubt; without either there would have to be a default favourite."""
+    if "latitud" not in cuerpo:
+        cuerpo["ciudad"] = "Cali"
 
 
 def _programacion_posible(case: Case[Any]) -> None:

@@ -90,6 +90,17 @@ def test_la_misma_clave_de_idempotencia_no_pide_otra(clima: Servicio, ana: Termi
     assert primera.salida == segunda.salida
 
 
+def test_se_dice_que_lugar_se_entendio(ana: Terminal) -> None:
+    r = ana.escribe("tiempo-real", "--ciudad", "Barranquila", "--no-esperar")
+    assert (r.codigo, r.salida.strip().isdigit()) == (0, True)
+    assert "«Barranquila» se tomó por Barranquilla, Atlántico, CO." in r.quejas
+    r = ana.escribe("tiempo-real", "--ciudad", "San José", "--no-esperar")
+    assert "También se llaman así: San Jose, California, US" in r.quejas
+    r = ana.escribe("tiempo-real", "--ciudad", "Córdoba", "--json")
+    assert r.codigo == 2
+    assert "Montería, Córdoba" in json.loads(r.salida)["quiso_decir"]
+
+
 def test_termina_en_1_si_la_consulta_termina_en_error(clima: Servicio, ana: Terminal) -> None:
     with clima.trabajando():
         r = ana.escribe("tiempo-real", "--ciudad", "Ninguna Parte", "-o", "x.csv", "--json")
@@ -117,7 +128,8 @@ def test_reintentar_la_pide_otra_vez_y_la_espera(clima: Servicio, ana: Terminal)
 @pytest.mark.parametrize(
     ("orden", "dice"),
     [
-        (("tiempo-real",), "--ciudad, o --latitud y --longitud"),
+        (("tiempo-real",), "favorita por defecto"),
+        (("tiempo-real", "--ciudad", "Córdoba"), "--ciudad 'Montería, Córdoba'"),
         (("tiempo-real", "--latitud", "4"), "--ciudad, o --latitud y --longitud"),
         ((*ENERO, "--desde", "ayer"), "--desde se escribe AAAA-MM-DD"),
         ((*ENERO, "--desde", "2027-13-01"), "--desde se escribe AAAA-MM-DD"),

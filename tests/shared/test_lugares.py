@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import geonames, lugares
-from shared.clima import Lugar
-from shared.lugares import buscar, resolver, zona_horaria
+from shared.clima import Lugar, Por, Ubicacion
+from shared.lugares import buscar, colombia, resolver, zona_horaria
+from shared.lugares.indice import indice
 
 
 def donde(ciudad: str) -> str | None:
@@ -101,6 +102,10 @@ def test_despues_de_la_coma_va_el_pais_o_la_region(escrito: str, hallado: str) -
         ("Rionegro", "Rionegro, Antioquia"),
         ("Florencia", "Florencia, Caquetá"),
         ("Candelaria", "Candelaria, Valle del Cauca"),
+        ("Sevilla", "Sevilla, Valle del Cauca"),
+        ("San José", "San José del Guaviare, Guaviare"),
+        ("Providencia", "Providencia, San Andrés y Providencia"),
+        ("Granada", "Granada, Meta"),
     ],
 )
 def test_entre_iguales_gana_la_de_colombia_y_entre_estas_la_mayor(escrito: str, hallado: str) -> None:
@@ -113,13 +118,12 @@ def test_entre_iguales_gana_la_de_colombia_y_entre_estas_la_mayor(escrito: str, 
         ("Madrid", "Madrid, ES"),
         ("París", "Paris, FR"),
         ("Barcelona", "Barcelona, ES"),
-        ("Sevilla", "Sevilla, ES"),
         ("Santiago", "Santiago, CL"),
         ("Buenos Aires", "Buenos Aires, AR"),
         ("León", "León de los Aldama, MX"),
     ],
 )
-def test_una_gran_ciudad_del_mundo_gana_a_un_municipio_pequeno(escrito: str, hallado: str) -> None:
+def test_una_gran_capital_del_mundo_gana_a_un_municipio(escrito: str, hallado: str) -> None:
     assert donde(escrito) == hallado
 
 
@@ -140,16 +144,13 @@ def test_un_nombre_propio_gana_al_nombre_alterno_de_una_ciudad_mayor(escrito: st
         "\n",
         "...",
         "Macondo",
-        "Medellyn",
         "Mede",
         "BOG",
         "Antioquia",
         "Bogotá, Narnia",
         "Bogotá, Francia",
         "Rionegro, Vichada",
-        "Med\x00ellín",
         "Medellín \x1b[0m",
-        "Medellín 🌧",
         "🌧",
         "Bogotá'; DROP TABLE usuarios;--",
         "' OR 1=1 --",
@@ -194,7 +195,7 @@ def test_tildes_mayusculas_y_espacios_nunca_importan(
 @given(st.text(max_size=150))
 def test_ningun_texto_rompe_la_busqueda(texto: str) -> None:
     hallado = resolver(texto)
-    assert hallado is None or buscar(texto)[0] == hallado
+    assert hallado is None or lugares._entender(texto).corregida or buscar(texto)[0] == hallado
 
 
 @pytest.mark.parametrize(
@@ -229,8 +230,138 @@ def test_buscar_no_repite_ni_pasa_del_limite() -> None:
     assert buscar("san", limite=3) == hallados[:3]
 
 
+@pytest.mark.parametrize(
+    ("escrito", "hallado"),
+    [
+        ("Barranquila", "Barranquilla, Atlántico"),
+        ("Medellyn", "Medellín, Antioquia"),
+        ("Medellín 🌧", "Medellín, Antioquia"),
+        ("Chikinkirá", "Chiquinquirá, Boyacá"),
+        ("Medelin, Antoquia", "Medellín, Antioquia"),
+        ("Londrs", "London, Inglaterra"),
+    ],
+)
+def test_un_solo_nombre_parecido_de_peso_se_toma_y_se_dice(escrito: str, hallado: str) -> None:
+    ubicacion = lugares.ubicar(escrito)
+    assert ubicacion is not None
+    assert lugares.etiqueta(ubicacion.lugar) == hallado
+    assert ubicacion.por == Por.NOMENCLATOR
+    exacto = escrito == "Medelin, Antoquia"  # GeoNames has that name too, and only the department was misspelt
+    assert ubicacion.corregido_de == (None if exacto else escrito)
+
+
+@pytest.mark.parametrize(
+    ("escrito", "propuestos"),
+    [
+        ("Córdoba", {"Montería, Córdoba", "Córdoba, Argentina", "Córdoba, España"}),
+        ("Colombia", {"Bogotá D.C.", "Medellín, Antioquia", "Colombia, Huila"}),
+        ("departamento del Meta", {"Villavicencio, Meta"}),
+        ("Antioquia, Colombia", {"Medellín, Antioquia"}),
+        ("Perú", {"Lima, Perú"}),
+        ("Cobeñas", {"Coveñas, Sucre"}),
+        ("Neiba", {"Neiva, Huila", "Neiba, República Dominicana"}),
+    ],
+)
+def test_varios_parecidos_se_nombran_y_cada_uno_se_entiende(escrito: str, propuestos: set[str]) -> None:
+    with pytest.raises(lugares.Dudosa) as dudosa:
+        lugares.ubicar(escrito)
+    assert propuestos <= set(dudosa.value.quiso_decir)
+    assert all(nombre in dudosa.value.texto for nombre in dudosa.value.quiso_decir)
+    for nombre in dudosa.value.quiso_decir:
+        lugar = resolver(nombre)
+        assert lugar is not None
+        assert lugares.etiqueta(lugar) == nombre
+    assert resolver(escrito) is None
+
+
+@pytest.mark.parametrize("nombre", ["Arauca", "Bogotá D.C.", "Caldas", "Líbano", "Armenia", "Panamá", "Luxemburgo"])
+def test_una_ciudad_de_peso_puede_llamarse_como_un_departamento_o_un_pais(nombre: str) -> None:
+    assert resolver(nombre) is not None
+
+
+def test_todo_departamento_y_pais_se_entiende_o_se_propone_algo_de_el() -> None:
+    for region, capital in colombia.CAPITALES.items():
+        try:
+            lugar = resolver(region) or resolver(_propuesto(region))
+        except lugares.Dudosa:
+            lugar = None
+        assert lugar is not None, region
+        assert lugar.nombre in (capital, "Caldas"), region
+    for iso, pais in geonames.nombre_de_pais().items():
+        lugar = resolver(pais) or (resolver(_propuesto(pais)) if _hay(iso) else None)
+        assert lugar is not None or not _hay(iso), pais
+
+
+def _propuesto(nombre: str) -> str:
+    try:
+        lugares.ubicar(nombre)
+    except lugares.Dudosa as e:
+        return e.quiso_decir[0]
+    return "-"
+
+
+def _hay(iso: str) -> bool:
+    return any(lugar.pais == iso for lugar in indice().lugares)
+
+
+@pytest.mark.parametrize(
+    ("nombre", "otros"),
+    [
+        ("San José", ["San Jose, California", "San José, Costa Rica"]),
+        ("Rionegro", ["Rionegro, Santander"]),
+        ("Madrid", ["Madrid, Cundinamarca"]),
+        ("Rionegro, Antioquia", []),
+        ("Medellín", []),
+    ],
+)
+def test_se_dice_quien_mas_se_llama_asi(nombre: str, otros: list[str]) -> None:
+    ubicacion = lugares.ubicar(nombre)
+    assert ubicacion is not None
+    alternativas = [lugares.etiqueta(otro) for otro in ubicacion.alternativas]
+    assert alternativas[: len(otros)] == otros
+    assert len(alternativas) <= lugares.ALTERNATIVAS
+    assert bool(otros) == bool(alternativas)
+
+
+def test_una_aldea_del_extranjero_no_se_toma_por_una_ciudad_parecida() -> None:
+    """The geocoder knows them, and must be let decide."""
+    nombres = sorted({c["name"] for c in geonames._ciudades("cities500.json") if 500 <= c["population"] < 5_000})[::97]
+    sin_hallar = [nombre for nombre in nombres if not _tomada(nombre)]
+    assert len(sin_hallar) >= 0.97 * len(nombres)
+
+
+def _tomada(nombre: str) -> bool:
+    try:
+        ubicacion = lugares.ubicar(nombre)
+    except lugares.Dudosa:
+        return True
+    return ubicacion is not None and ubicacion.corregido_de is not None
+
+
+def test_con_coordenadas_el_nombre_es_solo_la_etiqueta() -> None:
+    ubicacion = lugares.ubicar("Córdoba", 4.5, -75)
+    assert ubicacion == Ubicacion(Lugar(4.5, -75, "Córdoba", zona_horaria="America/Bogota"))
+    assert ubicacion.por == Por.COORDENADAS
+
+
+def test_una_fila_de_antes_se_reconoce_por_su_nombre_y_su_punto() -> None:
+    california = lugares.reconocer("San José", 37.33939, -121.89496)
+    assert california is not None
+    assert lugares.etiqueta(california.lugar) == "San Jose, California"
+    assert lugares.reconocer("San José", 4.5, -75) is None
+    assert lugares.reconocer("Xyzzyx", 4.5, -75) is None
+
+
+def test_buscar_propone_lo_parecido_cuando_nada_empieza_asi() -> None:
+    assert buscar("Barranquila")[0].nombre == "Barranquilla"
+    assert buscar("Córdoba")[0].nombre == "Montería"
+    assert buscar("medellin colombia")[0].nombre == "Medellín"
+
+
 def test_un_lugar_llega_completo() -> None:
-    assert resolver("Medellín") == Lugar(6.245, -75.57151, "Medellín", "CO", "Antioquia", "America/Bogota")
+    assert resolver("Medellín") == Lugar(
+        6.245, -75.57151, "Medellín", "CO", "Antioquia", "America/Bogota", None, 3674962
+    )
 
 
 def test_estan_los_municipios_de_los_treinta_y_tres_departamentos() -> None:
@@ -261,13 +392,13 @@ def test_se_carga_una_sola_vez_aunque_lleguen_muchos(monkeypatch: pytest.MonkeyP
         yield geonames.Ficha("Cali", Lugar(3.4, -76.5, "Cali", "CO"), 2_000_000, [])
 
     monkeypatch.setattr(geonames, "fichas", fichas)
-    lugares._cargar.cache_clear()
+    lugares.olvidar()
     try:
         with ThreadPoolExecutor(8) as hilos:
             assert all(hilos.map(resolver, ["Cali"] * 8))
         assert len(lecturas) == 1
     finally:
-        lugares._cargar.cache_clear()
+        lugares.olvidar()
 
 
 @pytest.mark.parametrize(

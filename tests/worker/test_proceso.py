@@ -13,9 +13,9 @@ import structlog
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from shared import archivo, consultas, respuestas
+from shared import archivo, consultas, respuestas, sitios
 from shared.cifrado import Cifrador
-from shared.clima import Lugar, Medicion, Parametro, Pedido, Periodo, Proveedor, Resolucion, TipoConsulta
+from shared.clima import Lugar, Medicion, Parametro, Pedido, Periodo, Por, Proveedor, Resolucion, TipoConsulta
 from shared.db import ahora as reloj
 from shared.modelos import ApiKey, CodigoError, Consulta, DatosClima, Estado, Usuario
 from shared.series import desempacar
@@ -282,6 +282,22 @@ def test_una_ciudad_que_no_existe_se_dice(con: Hacer) -> None:
     consulta, _ = ahora(con(20), ciudad="Xyzzyx", lugar=None)  # the laboratory reads its gazetteer the first time
     assert "Xyzzyx" in (consulta.mensaje_error or "")
     assert (consulta.estado, consulta.codigo_error) == (Estado.ERROR, CodigoError.CIUDAD_DESCONOCIDA)
+    assert (consulta.intentos, sitios.visible(consulta)) == (1, None)
+
+
+def test_el_lugar_que_halla_el_geocodificador_queda_guardado_con_su_altura(con: Hacer) -> None:
+    proceso = con(20, openmeteo=falla(ErrorProveedor("no respondió a tiempo")))
+    consulta, _ = ahora(proceso, ciudad="Quito", lugar=None)
+    assert consulta.estado == Estado.PENDIENTE  # the place is known all the same, and not looked up again
+    hallado = sitios.visible(consulta)
+    assert hallado is not None
+    assert (hallado.por, hallado.lugar.nombre, hallado.lugar.pais) == (Por.GEOCODIFICADOR, "Quito", "EC")
+    assert hallado.lugar.altura_m is not None
+    with proceso.sesiones.transaccion() as s:
+        s.execute(update(Consulta).values(disponible_en=consulta.creada_en))
+        encargo = consultas.tomar(s, consulta.id)
+    assert encargo is not None
+    assert encargo.pedido.lugar == hallado.lugar
 
 
 def fuentes_de(datos: DatosClima | None) -> dict[str, dict[str, Any]]:
