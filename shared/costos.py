@@ -12,19 +12,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, inf
 from zoneinfo import ZoneInfo
 
-from shared.clima import CAMPOS_NUMERICOS, Lugar, Pedido, Periodo, Proveedor, Resolucion, campos_de
+from shared.catalogo import AIRE, FICHAS
+from shared.clima import Lugar, Pedido, Periodo, Proveedor, Resolucion, campos_de
 
 HORAS_MAXIMAS_DIAS = 61  # of a piece by hours: 1 464 rows per provider
 VENTANA_DIAS = {Resolucion.DIARIA: 366, Resolucion.HORARIA: HORAS_MAXIMAS_DIAS}  # asked, combined and stored together
-AIRE = "calidad_aire"
 SOLO_PRONOSTICO = {"visibilidad", "indice_uv"}  # not in Open-Meteo's archive
 AIRE_DESDE = date(2013, 1, 1)
 DIAS_RECIENTES = 6  # that the archive does not have yet
-_DIARIOS = frozenset(CAMPOS_NUMERICOS) - {"visibilidad", "indice_uv", AIRE}
-_HORARIOS = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima")) - {AIRE}
-_QUE_DA_OPENWEATHER = {Resolucion.DIARIA: _DIARIOS, Resolucion.HORARIA: _HORARIOS}
-_QUE_DA_METEOSOURCE = _DIARIOS | {"descripcion_clima"}
-_COMUNES = _DIARIOS - {"temperatura_min", "temperatura_max"}
 OPENWEATHER_DESDE = date(1979, 1, 2)
 METEOBLUE_ATRAS = 4
 METEOSOURCE_ANOS = 20
@@ -33,11 +28,8 @@ PLAN_GRATIS = "free"
 # visibility and UV, which no archive has, or the whole period would always lack. How many calls one consulta may spend
 # as if they were nothing; and how many a whole day has, less what is left to others.
 SUPLEN = {
-    Proveedor.OPENWEATHER: {Resolucion.DIARIA: _DIARIOS, Resolucion.HORARIA: _COMUNES | {"descripcion_clima"}},
-    Proveedor.METEOSOURCE: {
-        Resolucion.DIARIA: _QUE_DA_METEOSOURCE,
-        Resolucion.HORARIA: _COMUNES | {"descripcion_clima"},
-    },
+    p: {r: FICHAS[p].da[r] - {"visibilidad", "indice_uv"} for r in Resolucion}
+    for p in (Proveedor.OPENWEATHER, Proveedor.METEOSOURCE)
 }
 SIN_MIRAR = {Proveedor.OPENWEATHER: 31, Proveedor.METEOSOURCE: 32}
 DE_UN_DIA = {Proveedor.OPENWEATHER: 800, Proveedor.METEOSOURCE: 320}
@@ -93,16 +85,15 @@ def es_suplente(proveedor: str, llamadas: int) -> bool:
 
 
 def _openmeteo_ahora(campos: frozenset[str]) -> int:
-    otros = campos - {AIRE}
-    return (peso(len(otros - {"temperatura_min", "temperatura_max"}), 1) if otros else 0) + (AIRE in campos)
+    otros = campos & FICHAS[Proveedor.OPENMETEO].da[None] - {AIRE}
+    variables = len(otros) + ("precipitacion" in otros)  # of the rain also its quarters of an hour
+    return (peso(variables, 1) if otros else 0) + (AIRE in campos)
 
 
 def _openmeteo(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora: datetime) -> int:
     """As its client cuts and splits: pieces of VENTANA_DIAS; archive, recent days and air are calls of their own."""
     frontera = ahora.date() - timedelta(days=DIAS_RECIENTES)
-    de_pronostico = campos - {AIRE}
-    if periodo.resolucion == Resolucion.HORARIA:
-        de_pronostico -= {"temperatura_min", "temperatura_max"}
+    de_pronostico = campos & FICHAS[Proveedor.OPENMETEO].da[periodo.resolucion] - {AIRE}
     de_archivo = de_pronostico - SOLO_PRONOSTICO
     total = 0
     for t in periodo.tramos(VENTANA_DIAS[periodo.resolucion]):
@@ -115,12 +106,12 @@ def _openmeteo(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora: 
 
 
 def _openweather_ahora(campos: frozenset[str]) -> int:
-    return 1 + (AIRE in campos) if campos & (_DIARIOS | {"visibilidad", "descripcion_clima"}) else 0
+    return 1 + (AIRE in campos) if campos & FICHAS[Proveedor.OPENWEATHER].da[None] else 0
 
 
 def _openweather(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora: datetime) -> int:
     """A call for each day that is over, or each hour that has come."""
-    if not campos & _QUE_DA_OPENWEATHER[periodo.resolucion]:
+    if not campos & FICHAS[Proveedor.OPENWEATHER].da[periodo.resolucion]:
         return 0
     desde = _medianoche(max(periodo.inicio, OPENWEATHER_DESDE), zona)
     if periodo.resolucion == Resolucion.DIARIA:
@@ -133,13 +124,16 @@ def _openweather(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora
 def _meteoblue(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora: datetime) -> int:
     hoy = ahora.astimezone(zona).date()
     fin = min(periodo.fin, hoy - timedelta(days=int(periodo.resolucion == Resolucion.DIARIA)))
-    return int(bool(campos & _METEOBLUE) and fin >= max(periodo.inicio, hoy - timedelta(days=METEOBLUE_ATRAS)))
+    return int(
+        bool(campos & FICHAS[Proveedor.METEOBLUE].da[periodo.resolucion])
+        and fin >= max(periodo.inicio, hoy - timedelta(days=METEOBLUE_ATRAS))
+    )
 
 
 def _meteosource(campos: frozenset[str], periodo: Periodo, zona: ZoneInfo, ahora: datetime) -> int:
     """A call for each UTC day that the local ones touch."""
     hoy = ahora.astimezone(zona).date()
-    if not campos & _QUE_DA_METEOSOURCE:
+    if not campos & FICHAS[Proveedor.METEOSOURCE].da[periodo.resolucion]:
         return 0
     desde = _medianoche(max(periodo.inicio, hoy - timedelta(days=METEOSOURCE_ANOS * 365)), zona)
     pasado = _medianoche(hoy, zona) if periodo.resolucion == Resolucion.DIARIA else ahora
@@ -151,13 +145,11 @@ def _medianoche(dia: date, zona: ZoneInfo) -> datetime:
     return datetime.combine(dia, time(), zona).astimezone(UTC)
 
 
-_METEOBLUE = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima")) - {"visibilidad", AIRE}
-_METEOSOURCE_AHORA = frozenset((*CAMPOS_NUMERICOS, "descripcion_clima")) - {AIRE}
 _AHORA: dict[str, Callable[[frozenset[str]], int]] = {
     Proveedor.OPENMETEO: _openmeteo_ahora,
     Proveedor.OPENWEATHER: _openweather_ahora,
-    Proveedor.METEOBLUE: lambda campos: int(bool(campos & _METEOBLUE)),
-    Proveedor.METEOSOURCE: lambda campos: int(bool(campos & _METEOSOURCE_AHORA)),
+    Proveedor.METEOBLUE: lambda campos: int(bool(campos & FICHAS[Proveedor.METEOBLUE].da[None])),
+    Proveedor.METEOSOURCE: lambda campos: int(bool(campos & FICHAS[Proveedor.METEOSOURCE].da[None])),
 }
 _PASADO: dict[str, Callable[[frozenset[str], Periodo, ZoneInfo, datetime], int]] = {
     Proveedor.OPENMETEO: _openmeteo,

@@ -34,8 +34,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
                 _fechas_en_orden(cuerpo)
                 if case.path.startswith("/api/consultas/") and "consultas" not in cuerpo:
                     _lugar_conocido(cuerpo)
-            for cuerpo in case.body.get("lugares") or []:
-                _lugar_conocido(cuerpo)
+            for lugar in _lugares(case.body):
+                _lugar_conocido(lugar)
             _clave_propia(case)
             _passwords_de_72_bytes(case.body)
             _ciudad_conocida(case)
@@ -88,6 +88,11 @@ def _clave_propia(case: Case[Any]) -> None:
 def _de_un_lote(cuerpo: dict[str, Any]) -> list[dict[str, Any]]:
     consultas = cuerpo.get("consultas")
     return consultas if isinstance(consultas, list) else []
+
+
+def _lugares(cuerpo: dict[str, Any]) -> list[dict[str, Any]]:
+    lugares = cuerpo.get("lugares")
+    return [x for x in lugares if isinstance(x, dict)] if isinstance(lugares, list) else []
 
 
 def _fechas_en_orden(cuerpo: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.laboratorio import crear_app
 from deploy.laboratorio.cli import variables
-from shared.catalogo import CON_CLAVE, FICHAS
+from shared.catalogo import CON_CLAVE, FICHAS, Da
 from shared.clima import (
     CAMPOS,
     CAMPOS_MEDIDOS,
@@ -26,7 +26,7 @@ from shared.limites import PRESUPUESTOS
 from shared.settings import Settings
 from tests.proveedores.memoria import EnMemoria
 from worker.proveedores import crear_proveedores
-from worker.proveedores.cliente import Clave, Cliente, Da, Peticion
+from worker.proveedores.cliente import Clave, Cliente, Peticion
 from worker.proveedores.http import Omitida
 
 LABORATORIO = {nombre.lower(): url for nombre, url in variables("http://laboratorio").items()}

@@ -16,10 +16,9 @@ from shared.clima import Lugar, Parametro, Pedido, Periodo, Proveedor, Resolucio
 from shared.settings import Settings
 from tests.proveedores.servidor import Pedida, servir
 from tests.worker.test_ventanas import responder
-from worker.proveedores import meteoblue, meteosource, openweather
+from worker.proveedores import meteosource, openweather
 from worker.proveedores.cliente import Clave, Peticion
 from worker.proveedores.http import Esperas, Http, crear_sesion
-from worker.proveedores.meteosource_lectura import DE_PAGO
 from worker.proveedores.openmeteo import OpenMeteo
 from worker.tramos import dias_por_tramo
 
@@ -111,13 +110,7 @@ def test_meteosource_gasta_un_dia_utc_por_llamada(settings: Settings, inicio: da
     assert costos.costo_de("meteosource", TODO, periodo, BOGOTA, plan_meteosource="free") == 0
 
 
-def test_lo_que_da_cada_uno_es_lo_que_dicen_sus_clientes() -> None:
-    extremos = {"temperatura_min", "temperatura_max"}
-    assert openweather.DIARIOS == costos._DIARIOS
-    assert openweather.HORARIOS == costos._HORARIOS
-    assert costos._QUE_DA_METEOSOURCE - extremos == meteosource.DEL_PASADO
-    assert costos._METEOSOURCE_AHORA - extremos == meteosource.BASICOS | DE_PAGO
-    assert costos._METEOBLUE - extremos == meteoblue.QUE_DA
+def test_los_topes_son_los_de_sus_clientes() -> None:
     assert tuple(costos.SIN_MIRAR.values()) == (openweather.LLAMADAS, meteosource.LLAMADAS)
 
 

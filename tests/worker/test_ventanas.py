@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from shared import consultas
+from shared.catalogo import AIRE
 from shared.clima import Parametro, Periodo, Resolucion
 from shared.db import ahora as reloj
 from shared.modelos import CodigoError, Consulta, Estado
@@ -25,7 +26,7 @@ from tests.worker.test_proceso import Doble, crear, dias, falla, filas, fin
 from worker.proceso import Proceso
 from worker.proveedores.cliente import Cliente, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor
-from worker.proveedores.openmeteo import SOLO_AIRE, OpenMeteo
+from worker.proveedores.openmeteo import OpenMeteo
 
 DIEZ_ANOS = Periodo(date(2014, 1, 1), date(2023, 12, 31), Resolucion.DIARIA)
 ANO = Periodo(date(2023, 1, 1), date(2023, 12, 31), Resolucion.DIARIA)
@@ -54,7 +55,7 @@ class PorServicios(OpenMeteo):
     """Asks each of its services only for what it has."""
 
     def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
-        if p.campos - {SOLO_AIRE}:
+        if p.campos - {AIRE}:
             return super().historico(p, periodo)
         sin_nada = [replace(m, temperatura=None, precipitacion=None) for m in dias(periodo)]
         mediciones, perdidos = self._con_aire(p, periodo, sin_nada)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
-from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.clima import Lugar, Medicion, Periodo
 from worker.proveedores.http import Causa, ErrorProveedor, Http, Omitida
 
 LARGO_MINIMO = 8  # of a key that can be told from other text
 TAPADO = b"***"
 Perdidos = dict[str, tuple[str, Causa]]
-# The fields a client can give, at most: of now (None), of past days, of past hours; none where the key is not there.
-# The client decides by it whom to ask, and shared/catalogo.py tells it to people.
-Da = Mapping[Resolucion | None, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import Lock
 from time import monotonic
-from types import MappingProxyType
 from typing import Any
 
-from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.catalogo import FICHAS
+from shared.clima import Lugar, Medicion, Periodo, Proveedor, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion, perder
+from worker.proveedores.cliente import Lectura, Peticion, perder
 from worker.proveedores.cuerpos import INCOMPRENSIBLE
 from worker.proveedores.estaciones import (
     HORA,
@@ -59,7 +59,6 @@ CONJUNTOS = {
     "direccion_viento": "kiw7-v9ta",
     "presion_atmosferica": "62tk-nxj5",
 }
-CON_EXTREMOS = frozenset(CONJUNTOS) | {"temperatura_min", "temperatura_max"}
 # How far a station may be: a shower of the Andes is some 10 km wide; the rest changes with height more than with
 # distance, and within 30 km there is nearly always a station at a like height.
 RADIO_KM = 30.0
@@ -90,9 +89,7 @@ class Ideam:
     dias_por_tramo = DIAS_POR_CONSULTA
     asienta_dias = 35  # data sets are completed daily to monthly
     necesita_clave = False
-    da: Da = MappingProxyType(
-        {None: CON_EXTREMOS, Resolucion.DIARIA: CON_EXTREMOS, Resolucion.HORARIA: frozenset(CONJUNTOS)}
-    )
+    da = FICHAS[Proveedor.IDEAM].da
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.ideam_url

@@ -12,25 +12,23 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from time import time
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from shared.clima import Medicion, Periodo, Resolucion
+from shared.catalogo import FICHAS
+from shared.clima import Medicion, Periodo, Proveedor, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Clave, Da, Lectura, Peticion
+from worker.proveedores.cliente import Clave, Lectura, Peticion
 from worker.proveedores.cuerpos import Cuerpo, objeto
 from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.meteoblue_lectura import DIARIO, HORARIO, leer_actual, leer_altura, leer_serie
+from worker.proveedores.meteoblue_lectura import leer_actual, leer_altura, leer_serie
 
 AHORA = ("current", "basic-1h")
 HISTORIA = {Resolucion.DIARIA: "basic-day", Resolucion.HORARIA: "basic-1h"}
 CREDITOS_POR_PAQUETE = 8_000
 DIAS_ATRAS = 4  # &history_days={1...4}: docs.meteoblue.com/blog, "forecast packages with up to 4 days historical data"
 VIGENCIA_FIRMA_S = 600
-HORARIOS = frozenset((*HORARIO, "descripcion_clima")) - {"visibilidad"}  # visibility is another package, clouds
-DIARIOS = frozenset((*DIARIO, "descripcion_clima")) - {"visibilidad"}
 MENSAJES = ("error_message", "reason", "error")
 DE_CUOTA = ("credit", "quota", "daily", "monthly", "yearly", "budget")
 DE_CLAVE = ("api key", "apikey", "api_key", "signature")
@@ -41,7 +39,7 @@ class Meteoblue:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
-    da: Da = MappingProxyType({None: HORARIOS, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS})
+    da = FICHAS[Proveedor.METEOBLUE].da
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.meteoblue_url.removesuffix("/packages")

@@ -10,23 +10,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.clima import Periodo, Resolucion
+from shared.catalogo import FICHAS, GRATIS_METEOSOURCE
+from shared.clima import Periodo, Proveedor, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cliente import Lectura, Peticion
 from worker.proveedores.cuerpos import INCOMPRENSIBLE
 from worker.proveedores.http import ErrorProveedor, Omitida
-from worker.proveedores.meteosource_lectura import DE_PAGO, _altura, leer_actual, leer_serie, medianoche, resumir_dias
+from worker.proveedores.meteosource_lectura import _altura, leer_actual, leer_serie, medianoche, resumir_dias
 
 PLAN_GRATIS = "free"
 LLAMADAS = 32  # per historico: 31 local days touch 32 UTC days, and each is a call that the plan counts
 ANOS_ATRAS = 20
-BASICOS = frozenset({"temperatura", "velocidad_viento", "direccion_viento", "precipitacion", "descripcion_clima"})
-DEL_PASADO = BASICOS | {"presion_atmosferica"}  # the rest of DE_PAGO is in no recorded time_machine
-DIARIOS = DEL_PASADO | {"temperatura_min", "temperatura_max"}
 
 
 class Meteosource:
@@ -34,16 +31,14 @@ class Meteosource:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
-    da: Da = MappingProxyType(
-        {None: BASICOS | DE_PAGO, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: DEL_PASADO}  # on a paid plan
-    )
+    da = FICHAS[Proveedor.METEOSOURCE].da
 
     def __init__(self, settings: Settings) -> None:
         self._plan = settings.meteosource_plan
         self._base = f"{settings.meteosource_url.removesuffix('/api/v1')}/api/v1/{self._plan}"
 
     def tiempo_real(self, p: Peticion) -> Lectura:
-        self._exigir(p, BASICOS if self._plan == PLAN_GRATIS else self.da[None])
+        self._exigir(p, GRATIS_METEOSOURCE if self._plan == PLAN_GRATIS else self.da[None])
         cuerpo = self._pedir(p, "point", sections="current", language="es")
         return Lectura([leer_actual(cuerpo)], altura_m=_altura(cuerpo))
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from statistics import fmean
 from typing import Any
 
+from shared.catalogo import PAGADOS_METEOSOURCE
 from shared.clima import CAMPOS_NUMERICOS, Medicion
 from shared.posible import depurar, fuera
 from worker.combinar import media_vectorial
@@ -16,7 +17,6 @@ from worker.proveedores.cielo import METEOSOURCE, cielo, propio, tope_de_modelo
 from worker.proveedores.cuerpos import bloque, entero, instante_iso, numero, texto, zona
 from worker.proveedores.http import ErrorProveedor
 
-DE_PAGO = frozenset({"presion_atmosferica", "humedad_relativa", "visibilidad", "indice_uv"})
 HORAS_QUE_PUEDEN_FALTAR = 4  # in a day, for its means and extremes; its rain needs them all
 TEXTOS = {
     2: "Soleado",
@@ -117,7 +117,7 @@ def _resumen(dia: date, horas: list[Medicion], zona: tzinfo) -> Medicion:
         return valores if len(valores) >= todas - faltan else []
 
     temperaturas, lluvia = columna("temperatura"), columna("precipitacion", faltan=0)
-    medias = {c: fmean(v) for c in (*DE_PAGO, "temperatura", "velocidad_viento") if (v := columna(c))}
+    medias = {c: fmean(v) for c in (*PAGADOS_METEOSOURCE, "temperatura", "velocidad_viento") if (v := columna(c))}
     vientos = [(h.velocidad_viento, h.direccion_viento) for h in horas if h.direccion_viento is not None]
     rumbo = media_vectorial((v, d) for v, d in vientos) if columna("direccion_viento") else None
     codigo = _mas_comun([h for h in horas if h.observado_en and 6 <= h.observado_en.astimezone(zona).hour < 18])

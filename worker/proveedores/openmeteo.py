@@ -8,27 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.catalogo import AIRE, FICHAS
+from shared.clima import Lugar, Medicion, Periodo, Proveedor, Resolucion
 from shared.costos import peso
 from shared.db import plegar
 from shared.posible import fuera, posible
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Perdidos, Peticion, perder
+from worker.proveedores.cliente import Lectura, Perdidos, Peticion, perder
 from worker.proveedores.cuerpos import Cuerpo, frontera, numero, objeto, texto
 from worker.proveedores.http import ErrorProveedor, Http, Omitida
 from worker.proveedores.openmeteo_lectura import ACTUAL, DIARIO, leer_actual, leer_lugares, leer_serie
 
-AIRE = "calidad_aire"
 AIRE_DESDE = date(2013, 1, 1)  # CAMS, Europe; elsewhere later: days before are nulls or a 400
 ARCHIVO_DESDE = date(1940, 1, 1)
 DIAS_RECIENTES = 6  # ERA5 arrives with 5 days of delay
-HORARIOS = frozenset({*ACTUAL, "descripcion_clima"}) - {"codigo_clima", AIRE}
-DIARIOS = frozenset({*DIARIO, "descripcion_clima"}) - {"codigo_clima"}
-DEL_TIEMPO = {None: HORARIOS, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS}
 SOLO_PRONOSTICO = frozenset({"visibilidad", "indice_uv"})  # the archive documents neither
 
 
@@ -37,7 +33,7 @@ class OpenMeteo:
     necesita_clave = False
     dias_por_tramo = 366
     asienta_dias = 10  # ERA5 arrives 5 days late and replaces what stood in for it
-    da: Da = MappingProxyType({que: campos | {AIRE} for que, campos in DEL_TIEMPO.items()})
+    da = FICHAS[Proveedor.OPENMETEO].da
 
     def __init__(self, settings: Settings) -> None:
         self._pronostico = f"{_raiz(settings.openmeteo_url)}/v1/forecast"
@@ -47,7 +43,7 @@ class OpenMeteo:
 
     def tiempo_real(self, p: Peticion) -> Lectura:
         _exigir(p, self.da[None])
-        if not p.campos & DEL_TIEMPO[None]:
+        if not p.campos & self.da[None] - {AIRE}:
             cuerpo = self._pedir(p, self._aire, {"current": "us_aqi"})
             return Lectura([leer_actual(cuerpo)], altura_m=numero(cuerpo.get("elevation")))
         cuerpo = self._pedir(p, self._pronostico, {"current": _nombres(ACTUAL, p.campos - {AIRE}), **_cuartos(p)})
@@ -82,7 +78,7 @@ class OpenMeteo:
     def _partes(self, p: Peticion, periodo: Periodo) -> Iterator[tuple[str, frozenset[str], Periodo]]:
         """Whom to ask for the weather: (URL, fields, days)."""
         limite = datetime.now(UTC).date() - timedelta(days=DIAS_RECIENTES)
-        campos = p.campos & DEL_TIEMPO[periodo.resolucion]
+        campos = p.campos & self.da[periodo.resolucion] - {AIRE}
         if periodo.inicio <= limite and campos - SOLO_PRONOSTICO:
             viejo = replace(periodo, fin=min(periodo.fin, limite))
             yield self._archivo, campos - SOLO_PRONOSTICO, viejo

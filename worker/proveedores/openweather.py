@@ -12,13 +12,13 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.clima import CAMPOS_NUMERICOS, Medicion, Periodo, Resolucion
+from shared.catalogo import AIRE, FICHAS, VIENTO
+from shared.clima import Medicion, Periodo, Proveedor, Resolucion
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cliente import Lectura, Peticion
 from worker.proveedores.cuerpos import Cuerpo, frontera, objeto
 from worker.proveedores.http import MOTIVOS, ErrorProveedor, Omitida
 from worker.proveedores.openweather_lectura import leer_actual, leer_aire, leer_resumen, leer_serie
@@ -27,11 +27,6 @@ COD = re.compile(r"[1-5][0-9][0-9]")
 UNIDADES = "metric"
 LLAMADAS = 31  # per historico: a month of days, or a day of hours; One Call gives 1 000 free calls a day to a whole key
 DESDE = date(1979, 1, 2)  # first day of day_summary
-AIRE = "calidad_aire"
-VIENTO = frozenset({"velocidad_viento", "direccion_viento"})  # of a day only the strongest, which is no mean
-DIARIOS = frozenset(CAMPOS_NUMERICOS) - {"visibilidad", "indice_uv", AIRE} - VIENTO
-ACTUALES = DIARIOS | VIENTO | {"visibilidad", "descripcion_clima"}
-HORARIOS = (ACTUALES | {"indice_uv"}) - {"temperatura_min", "temperatura_max"}
 
 
 class OpenWeather:
@@ -39,7 +34,7 @@ class OpenWeather:
     necesita_clave = True
     dias_por_tramo = None
     asienta_dias = 10
-    da: Da = MappingProxyType({None: ACTUALES, Resolucion.DIARIA: DIARIOS, Resolucion.HORARIA: HORARIOS})
+    da = FICHAS[Proveedor.OPENWEATHER].da
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.openweather_url.removesuffix("/data/2.5")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
-from types import MappingProxyType
 from typing import Any, NoReturn
 
-from shared.clima import Lugar, Medicion, Periodo, Resolucion
+from shared.catalogo import FICHAS
+from shared.clima import Lugar, Medicion, Periodo, Proveedor
 from shared.settings import Settings
-from worker.proveedores.cliente import Da, Lectura, Peticion
+from worker.proveedores.cliente import Lectura, Peticion
 from worker.proveedores.cuerpos import frontera
 from worker.proveedores.http import ErrorProveedor, Omitida
 from worker.proveedores.siata_lectura import (
@@ -42,7 +42,6 @@ GRUPOS: tuple[tuple[str, ...], ...] = (
     ("velocidad_viento", "direccion_viento"),
     ("precipitacion",),
 )
-QUE_DA = frozenset(campo for grupo in GRUPOS for campo in grupo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Siata:
     necesita_clave = False
     dias_por_tramo = None
     asienta_dias = 10
-    da: Da = MappingProxyType({None: QUE_DA, **dict.fromkeys(Resolucion, frozenset())})
+    da = FICHAS[Proveedor.SIATA].da
 
     def __init__(self, settings: Settings) -> None:
         self._raiz = settings.siata_url
@@ -194,7 +193,7 @@ def combinar(reportes: list[Reporte], campos: frozenset[str]) -> Medicion:
 
 
 def _mide(m: Medicion, campos: frozenset[str]) -> bool:
-    return any(getattr(m, campo) is not None for campo in campos & QUE_DA)
+    return any(getattr(m, campo) is not None for campo in campos & Siata.da[None])
 
 
 def aire_cercano(mediciones: list[Aire], lugar: Lugar, ahora: datetime) -> Aire | None:
