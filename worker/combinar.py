@@ -146,7 +146,7 @@ def _visibilidad(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
 
 def _direccion(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
     lejos = rechazar("velocidad_viento", _dados("velocidad_viento", mediciones))[1]
-    mudos = {p for p, m in mediciones.items() if p in lejos or "velocidad_viento" in m.imposibles}
+    mudos = lejos.keys() | {p for p, m in mediciones.items() if _sin_su_velocidad(m)}
     rumbos = _dados(campo, mediciones)
     fuera = {p: SIN_VELOCIDAD for p in rumbos if p in mudos}
     quedan = {p: grados for p, grados in rumbos.items() if p not in mudos}
@@ -163,6 +163,11 @@ def _direccion(campo: str, mediciones: Mapping[str, Medicion]) -> Reunido:
         "acuerdo": acuerdo(2 * desviacion, campo) if len(quedan) > 1 else None,
     }
     return redondear(campo, grados), dispersion, fuera
+
+
+def _sin_su_velocidad(m: Medicion) -> bool:
+    """It told a speed, which cannot be: not the same as telling none."""
+    return m.velocidad_viento is None and "velocidad_viento" in m.imposibles
 
 
 def _dados(campo: str, mediciones: Mapping[str, Medicion]) -> dict[str, float]:

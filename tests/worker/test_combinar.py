@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,6 +161,8 @@ def test_una_velocidad_imposible_tampoco_gira_el_viento() -> None:
     m = {"ideam": Medicion(velocidad_viento=5.0, direccion_viento=90.0), "siata": sin_ella}
     valores, _, descartes = combinar(m, ["direccion_viento"])
     assert (valores["direccion_viento"], list(descartes)) == (90, ["siata"])
+    con_ella = replace(sin_ella, velocidad_viento=20.0)  # a mean of the readings that can be
+    assert combinar({"siata": con_ella}, ["direccion_viento"])[0] == {"direccion_viento": 270}
 
 
 def visto(*visibilidades: tuple[float, bool]) -> tuple[float | str | None, dict[str, Any], list[str]]:
