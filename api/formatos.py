@@ -102,10 +102,8 @@ def en_txt(d: Documento, tramos: Tramos) -> Iterator[bytes]:
     for f in d.datos_clima["fuentes"]:
         motivo = f" ({f['motivo']})" if f.get("motivo") else ""
         yield f"  {f['proveedor']:<12} {f['estado']:<10} {f['atribucion'] or ''}{motivo}\n".encode()
-    if d.datos_clima["faltantes"]:
-        yield b"\nFaltantes\n"
-    for falta in d.datos_clima["faltantes"]:
-        yield _falta(falta).encode()
+    if faltantes := d.datos_clima.get("faltantes"):
+        yield ("\nFaltantes\n" + "".join(map(_falta, faltantes))).encode()
     if d.momento:
         yield b"\nSerie\n" + _renglon(columnas, columnas)
     for filas in tramos:

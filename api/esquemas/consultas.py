@@ -158,8 +158,8 @@ class FaltanteSalida(Schema):
     campos = fields.List(
         fields.String(), metadata={"description": "Si no está: todo lo pedido.", "example": ["calidad_aire"]}
     )
-    desde = fields.Date(metadata={"description": "De un histórico: primer día que falta."})
-    hasta = fields.Date(metadata={"description": "De un histórico: último día que falta."})
+    desde = fields.String(metadata={"format": "date", "description": "De un histórico: primer día que falta."})
+    hasta = fields.String(metadata={"format": "date", "description": "De un histórico: último día que falta."})
     motivo = fields.String(required=True)
     pasajero = fields.Boolean(
         required=True, metadata={"description": "true: otro intento puede traerlo; `reintentar` pide solo eso."}
