@@ -26,7 +26,7 @@ from tests.worker.test_proceso import con as con_proveedores
 from worker.proceso import Proceso
 from worker.proveedores.http import ErrorProveedor
 
-HASTA = datetime.now(UTC).date() - timedelta(days=3)
+HASTA = datetime.now(UTC).date() - timedelta(days=33)  # over, also for a consulta that `envejecer` made a month old
 MES = {"latitud": 0, "longitud": 0, "fecha_inicio": str(HASTA - timedelta(days=30)), "fecha_fin": str(HASTA)}
 AHORA = {"latitud": 0, "longitud": 0}
 con = con_proveedores
