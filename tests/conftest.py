@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from cryptography.fernet import Fernet
@@ -27,6 +28,8 @@ from shared.modelos import Base
 from shared.settings import Settings
 from tests.servidores import MariaDB, Redis, carpeta_de_datos
 
+hypothesis.settings.register_profile("sin_prisa", deadline=None)  # nothing is timed here
+hypothesis.settings.load_profile("sin_prisa")
 ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
 
 JUNTOS = (  # what shares a fixture that is dear to make goes to one process; the dearest first

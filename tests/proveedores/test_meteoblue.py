@@ -6,7 +6,7 @@ import hmac
 import logging
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -256,7 +256,8 @@ def test_la_historia_se_ciñe_al_periodo(red: Respuestas) -> None:
 
 def test_las_horas_por_venir_no_son_historia(red: Respuestas) -> None:
     en_punto = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    horas = [(en_punto + timedelta(hours=n)).isoformat(timespec="minutes") for n in (-1, 0, 1, 2)]
+    local = en_punto.astimezone(timezone(timedelta(hours=-5)))  # as they write it: the place's day, with its offset
+    horas = [(local + timedelta(hours=n)).isoformat(timespec="minutes") for n in (-1, 0, 1, 2)]
     red.siempre({"metadata": {"utc_timeoffset": -5}, "data_1h": {"time": horas, "temperature": [1, 2, 3, 4]}})
     lectura = historia(red.base, HOY - timedelta(days=1), HOY + timedelta(days=1), HORARIA)
     assert red.pedidas[0].ruta == "/packages/basic-1h"

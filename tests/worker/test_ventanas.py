@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from shared import consultas
-from shared.catalogo import AIRE
 from shared.clima import Parametro, Periodo, Resolucion
 from shared.db import ahora as reloj
 from shared.modelos import CodigoError, Consulta, Estado
@@ -30,7 +29,7 @@ from worker.proveedores.openmeteo import OpenMeteo
 
 DIEZ_ANOS = Periodo(date(2014, 1, 1), date(2023, 12, 31), Resolucion.DIARIA)
 ANO = Periodo(date(2023, 1, 1), date(2023, 12, 31), Resolucion.DIARIA)
-SIN_ARCHIVO = {"visibilidad", "indice_uv"}
+SIN_ARCHIVO = {"visibilidad", "visibilidad_al_menos", "indice_uv"}
 VALORES = {"weather_code": 3, "pressure_msl_mean": 1013}
 Con = Callable[..., Proceso]
 
@@ -49,17 +48,6 @@ def con(settings: Settings, cliente: FlaskClient) -> Iterator[Con]:
     yield hacer
     for proceso in hechos:
         proceso.sesiones.motor.dispose()
-
-
-class PorServicios(OpenMeteo):
-    """Asks each of its services only for what it has."""
-
-    def historico(self, p: Peticion, periodo: Periodo) -> Lectura:
-        if p.campos - {AIRE}:
-            return super().historico(p, periodo)
-        sin_nada = [replace(m, temperatura=None, precipitacion=None) for m in dias(periodo)]
-        mediciones, perdidos = self._con_aire(p, periodo, sin_nada)
-        return Lectura(mediciones, incompleta=bool(perdidos), perdidos=perdidos)
 
 
 def responder(p: Pedida) -> tuple[int, bytes, dict[str, str]]:
@@ -81,7 +69,7 @@ def open_meteo(settings: Settings) -> Iterator[tuple[OpenMeteo, list[Pedida]]]:
     with servir() as red:
         red.responder = responder
         urls = ("openmeteo_url", "openmeteo_archive_url", "openmeteo_air_url")
-        yield PorServicios(settings.model_copy(update=dict.fromkeys(urls, red.base))), red.pedidas
+        yield OpenMeteo(settings.model_copy(update=dict.fromkeys(urls, red.base))), red.pedidas
 
 
 def pasa_la_ventana(proceso: Proceso, settings: Settings, consulta_id: int) -> None:

@@ -73,7 +73,8 @@ class OpenMeteo:
         if con_aire:
             mediciones, perdidos = self._con_aire(p, periodo, mediciones)
         mediciones = ya_pasaron(mediciones, periodo.resolucion, datetime.now(UTC))
-        return Lectura(mediciones, altura_m=altura, incompleta=bool(perdidos), perdidos=perdidos)
+        sin_aire = any(AIRE in m.extras for m in mediciones)
+        return Lectura(mediciones, altura_m=altura, incompleta=sin_aire, perdidos=perdidos)
 
     def _partes(self, p: Peticion, periodo: Periodo) -> Iterator[tuple[str, frozenset[str], Periodo]]:
         """Whom to ask for the weather: (URL, fields, days)."""

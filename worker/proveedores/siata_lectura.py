@@ -109,7 +109,7 @@ def _medicion(valores: dict[str, float | None], observado_en: datetime | None) -
     """Its rain is p1h, that of the last hour; p10m and p24h are others, told apart where it is the only one."""
     dichas = ((nombre, posible("precipitacion_dia", valores[clave])) for clave, nombre in OTRAS_LLUVIAS.items())
     otras = {nombre: mm for nombre, mm in dichas if mm is not None}
-    sin_hora = bool(otras) and valores["p1h"] is None
+    sin_hora = bool(otras) and posible("precipitacion", valores["p1h"]) is None
     m = Medicion(
         temperatura=valores["t"],
         humedad_relativa=valores["h"],
