@@ -65,6 +65,7 @@ class Caso:
     cuerpo: Callable[[Pedida, De], Any]
     periodo: Periodo | None = None
     otros: dict[str, float] = field(default_factory=dict)
+    una: int = 1  # a reading that is one of several, so that the rest can do without it
 
     @property
     def id(self) -> str:
@@ -173,7 +174,7 @@ def meteoblue(p: Pedida, de: De) -> Any:
     if "current" not in p.ruta:
         return {**comun, "data_1h": horas}
     ahora = f"{datetime.now(BOGOTA):%Y-%m-%dT%H:%M}-05:00"
-    actual = {"time": ahora, "temperature": de("temperatura", 0), "windspeed": de("velocidad_viento", 0)}
+    actual = {"time": ahora, "temperature": de("temperatura", -1), "windspeed": de("velocidad_viento", -1)}
     return {**comun, "data_1h": horas, "data_current": {**actual, "pictocode": 3, "pictocode_detailed": 7}}
 
 
@@ -270,7 +271,7 @@ CASOS = (
     Caso("openweather", tuple(c for c in SIN_AIRE if c != "indice_uv"), openweather),
     Caso("openweather", tuple(c for c in DEL_DIA if "viento" not in c), openweather, Periodo(VIEJO, VIEJO, DIARIA)),
     Caso("openweather", SIN_AIRE, openweather, Periodo(VIEJO, VIEJO, HORARIA)),
-    Caso("meteoblue", tuple(c for c in SIN_AIRE if c != "visibilidad"), meteoblue),
+    Caso("meteoblue", tuple(c for c in SIN_AIRE if c != "visibilidad"), meteoblue, una=-1),
     Caso(
         "meteoblue",
         tuple(c for c in BUENOS if c not in ("visibilidad", "calidad_aire")),
@@ -284,5 +285,5 @@ CASOS = (
     Caso("ideam", BASICOS, ideam, None, DE_ESTACION),
     Caso("ideam", BASICOS, ideam, Periodo(VIEJO, VIEJO, DIARIA), DE_ESTACION),
     Caso("ideam", BASICOS, ideam, Periodo(VIEJO, VIEJO, HORARIA), DE_ESTACION),
-    Caso("siata", tuple(c for c in BASICOS if c != "presion_atmosferica"), siata, None, DE_ESTACION),
+    Caso("siata", tuple(c for c in BASICOS if c != "presion_atmosferica"), siata, None, DE_ESTACION, una=0),
 )

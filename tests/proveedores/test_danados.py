@@ -71,10 +71,12 @@ CABECERAS: tuple[dict[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Golpe:
-    """One change of a body's tree. donde: which of its nodes, as a share of them."""
+    """One change of a body's tree. donde: which of its names, as a share of them; cual: which of the nodes of that
+    name, so that a series does not take all the blows."""
 
     que: str
     donde: float
+    cual: float
     raro: Any
     n: int
 
@@ -95,6 +97,7 @@ class Dano:
 GOLPES = st.builds(
     Golpe,
     st.sampled_from(("poner", "poner", "poner", "quitar", "repetir", "acortar", "poner_en_columna")),
+    st.floats(0, 0.999),
     st.floats(0, 0.999),
     st.sampled_from(RAROS),
     st.integers(0, 3),
@@ -213,8 +216,11 @@ def juzgar_lugar(lugar: Lugar | None) -> None:
 def golpeado(cuerpo: Any, golpes: tuple[Golpe, ...]) -> Any:
     raiz = {"raiz": deepcopy(cuerpo)}
     for golpe in golpes:
-        nodos = list(_nodos(raiz))
-        padre, clave = nodos[int(golpe.donde * len(nodos))]
+        nombres: dict[str, list[tuple[Any, Any]]] = {}
+        for nombre, padre, clave in _nodos(raiz, ""):
+            nombres.setdefault(nombre, []).append((padre, clave))
+        nodos = list(nombres.values())[int(golpe.donde * len(nombres))]
+        padre, clave = nodos[int(golpe.cual * len(nodos))]
         hijo, raro = padre[clave], deepcopy(golpe.raro)
         if golpe.que == "quitar" and padre is not raiz:
             del padre[clave]
@@ -227,12 +233,14 @@ def golpeado(cuerpo: Any, golpes: tuple[Golpe, ...]) -> Any:
     return raiz["raiz"]
 
 
-def _nodos(padre: Any) -> Iterator[tuple[Any, Any]]:
+def _nodos(padre: Any, nombre: str) -> Iterator[tuple[str, Any, Any]]:
+    """(name, parent, key) of each; an element of a list is called as the list, with a mark."""
     claves = padre.keys() if isinstance(padre, dict) else range(len(padre))
     for clave in list(claves):
-        yield padre, clave
+        suyo = clave if isinstance(padre, dict) else f"{nombre}[]"
+        yield suyo, padre, clave
         if isinstance(padre[clave], dict | list):
-            yield from _nodos(padre[clave])
+            yield from _nodos(padre[clave], suyo)
 
 
 def enviado(cuerpo: Any, dano: Dano) -> tuple[int, bytes, dict[str, str]]:
