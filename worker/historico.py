@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from threading import BoundedSemaphore, Event
 from time import monotonic
 
@@ -22,7 +21,6 @@ from sqlalchemy.orm import Session
 from shared import consultas, costos, metricas, respuestas
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Periodo, Proveedor, campos_de, fuente_json
 from shared.db import Sesiones
-from shared.modelos import CodigoError
 from shared.series import Fila, empacar
 from shared.settings import Settings
 from worker.cuentas import Cuentas, fila_de
@@ -31,18 +29,15 @@ from worker.obra import Ausencia, Obra, Tarea
 from worker.pasado import Pasado
 from worker.preguntar import Contestacion, Pregunta, Preguntador
 from worker.proveedores.http import Causa, Omitida
-from worker.resultado import Abandonada, Aplazada, Fracaso, fracaso
-from worker.suplentes import con_las_nuevas, cubiertos, por_suplir
+from worker.resultado import PRONTO, Abandonada, exigir
+from worker.suplentes import con_las_nuevas, por_suplir
 from worker.tramos import corridas, dias, pendientes
+from worker.ventanas import ESPERA_MINIMA_S, cubiertos, por_esperar
 
 log = structlog.get_logger()
 
 RENOVAR_CADA_S = 10.0
 PREGUNTAN_A_LA_VEZ = 8  # consultas of one process; the rest wait their turn, so that answers do not pile up in memory
-ESPERA_MINIMA_S = 5.0  # for a budget that is spent and does not say until when
-# For a window that ends within this, any consulta waits; for a later one, only where nobody else has told the days.
-ESPERA_ENTERA_S = 3660.0
-PRONTO = (Causa.FALLO, Causa.TARDE, Causa.CIRCUITO)  # what another attempt, in seconds, may well bring
 
 
 class Historico:
@@ -150,7 +145,7 @@ class Historico:
         assert c.lectura is not None
         nombre, fuente, filas = c.fuente.proveedor, c.fuente, [fila_de(m) for m in c.lectura.mediciones]
         if tarea.completa:
-            fuente, filas = self._completada(encargo, tarea, c, filas)
+            fuente, filas = self._completada(encargo, tarea, c)
         sin_dinero = frozenset(campo for campo, (_, causa) in c.lectura.perdidos.items() if causa == Causa.PRESUPUESTO)
         obra.hecha(nombre, sin_dinero)
         if sin_dinero:
@@ -159,56 +154,28 @@ class Historico:
             obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, max(ESPERA_MINIMA_S, espera_s))
         self._guardar(encargo, obra, tarea.tramo, fuente, filas)
 
-    def _completada(
-        self, encargo: Encargo, tarea: Tarea, c: Contestacion, filas: list[Fila]
-    ) -> tuple[Fuente, list[Fila]]:
-        """The piece that was there, with the fields that it lacked."""
+    def _completada(self, encargo: Encargo, tarea: Tarea, c: Contestacion) -> tuple[Fuente, list[Fila]]:
+        """The piece that was there, with the fields that it lacked; one that never will have them lacks none."""
+        nombre = c.fuente.proveedor
         with self._sesiones.transaccion() as s:
-            viejas = respuestas.filas_de(s, encargo.id, c.fuente.proveedor, tarea.tramo)
+            viejas = respuestas.filas_de(s, encargo.id, nombre, tarea.tramo)
             piezas = respuestas.piezas(s, encargo.id, tarea.tramo.resolucion)
-        suya = next(f for t, f in piezas if t == tarea.tramo and f.proveedor == c.fuente.proveedor)
-        return replace(suya, perdidos=c.fuente.perdidos), con_las_nuevas(viejas, filas)
+        suya = next(f for t, f in piezas if t == tarea.tramo and f.proveedor == nombre)
+        nuevas = [fila_de(m) for m in c.lectura.mediciones] if c.lectura else []
+        return replace(suya, perdidos=c.fuente.perdidos), con_las_nuevas(viejas, nuevas)
 
     def _faltar(self, encargo: Encargo, obra: Obra, tarea: Tarea, c: Contestacion) -> None:
         """What will never come is kept as such, so that no later attempt asks for it."""
         obra.faltar(c.fuente.proveedor, c)
-        if not c.pasajera and not tarea.completa:
-            self._guardar(encargo, obra, tarea.tramo, c.fuente, [])
+        if not c.pasajera:
+            fuente, filas = self._completada(encargo, tarea, c) if tarea.completa else (c.fuente, [])
+            self._guardar(encargo, obra, tarea.tramo, fuente, filas)
 
     def _esperar_ventana(self, encargo: Encargo, obra: Obra) -> None:
         """Raise Aplazada if what is left fits a window of the budgets that this consulta can wait for."""
-        esperan = obra.esperan()
-        if not esperan:
-            return
-        espera_s = min(c.espera_s or ESPERA_MINIMA_S for c in esperan.values())
-        if encargo.edad_s + espera_s > consultas.PACIENCIA_VENTANA_S:
-            return
-        if espera_s > ESPERA_ENTERA_S and all(self._lo_dicen_otros(encargo, p, obra) for p in esperan):
-            return
-        quienes = " ".join(f"{c.fuente.proveedor}: {c.fuente.motivo}." for c in esperan.values())
-        self._seguir(encargo, obra)  # what it got to is told before it rests
-        raise Aplazada(CodigoError.CUOTA_AGOTADA, f"Se agotaron las llamadas. {quienes}", ventana_s=espera_s)
-
-    def _lo_dicen_otros(self, encargo: Encargo, nombre: str, obra: Obra) -> bool:
-        """Has somebody else told something of every day, or the very fields, that this one still owes?"""
-        for completa in (False, True):
-            tareas = [t for t in obra.tareas[nombre] if t.completa == completa]
-            faltan = {dia for t in tareas for dia in dias(t.tramo)}
-            campos = frozenset(campo for t in tareas for campo in t.campos)
-            if not faltan <= self._cubiertos(encargo, campos, alguno=not completa, salvo=nombre):
-                return False
-        return True
-
-    def _cubiertos(self, encargo: Encargo, campos: frozenset[str], *, alguno: bool, salvo: str = "") -> set[date]:
-        """The days of which what is stored tells all of these fields, or one of them at least; salvo: but for whom."""
-        hay: set[date] = set()
-        periodo = encargo.pedido.periodo
-        assert periodo is not None
-        for ventana in periodo.tramos(costos.VENTANA_DIAS[periodo.resolucion]):
-            with self._sesiones.transaccion() as s:
-                partes = respuestas.partes(s, encargo.id, ventana)
-            hay |= cubiertos([p for p in partes if p[0]["proveedor"] != salvo], campos, alguno=alguno)
-        return hay
+        if aplazada := por_esperar(self._sesiones, encargo, obra):
+            self._seguir(encargo, obra)  # what it got to is told before it rests
+            raise aplazada
 
     def _suplir(self, encargo: Encargo, pregunta: Pregunta, obra: Obra) -> None:
         """Ask those who pay a call a day for what the others lack, once it is sure that these will not tell it.
@@ -220,7 +187,7 @@ class Historico:
             campos = pregunta.campos & costos.SUPLEN[Proveedor(nombre)][tramos[0].resolucion]
             faltan: list[Periodo] = []
             if campos and (ultimo or not any(c.causa in PRONTO for c in obra.parados.values())):
-                hay = self._cubiertos(encargo, campos, alguno=False)
+                hay = cubiertos(self._sesiones, encargo, campos)
                 faltan = por_suplir(nombre, tramos, hay, pregunta.lugar)
             llamadas = sum(self._costo(nombre, pregunta, pregunta.campos, t) for t in faltan)
             todas = self._costo(nombre, pregunta, pregunta.campos, pregunta.periodo)
@@ -271,7 +238,7 @@ class Historico:
                 paquetes.append((len(filas), empacar(filas)))
         ausentes = obra.ausentes()
         resultado = cuentas.resultado({a.contestacion.fuente.proveedor: a.contestacion.fuente for a in ausentes})
-        _exigir(encargo, cuentas.con_datos, ausentes, resultado.fuentes)
+        exigir(encargo, cuentas.con_datos, ausentes, resultado.fuentes)
         with self._sesiones.transaccion() as s:
             piezas = respuestas.piezas(s, encargo.id, periodo.resolucion)
         faltantes = de_periodo(ausentes, piezas, resultado.fuentes)
@@ -299,24 +266,3 @@ class Historico:
             yield
         finally:
             puestos.release()
-
-
-def _exigir(encargo: Encargo, con_datos: set[str], ausentes: list[Ausencia], fuentes: list[Fuente]) -> None:
-    """Raise Fracaso or Aplazada if a piece may still come, before long, of which nobody reported a day; or if nobody
-    reported anything. Where others did report, the answer is one in part; what was one before stays so.
-    """
-    nadie = {
-        a.contestacion.fuente.proveedor: a.contestacion
-        for a in ausentes
-        if a.contestacion.pasajera and not any(str(dia) in con_datos for dia in dias(a.tramo))
-    }
-    if nadie and not con_datos:
-        raise fracaso(list(nadie.values()))
-    if not con_datos:
-        e = fracaso([Contestacion(f) for f in fuentes])
-        fallidas = [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]
-        raise Fracaso(e.codigo, e.mensaje, definitivo=True, fallidas=fallidas)
-    pronto = [c for c in nadie.values() if c.causa in PRONTO]
-    ultimo = encargo.intentos >= consultas.MAX_INTENTOS[encargo.pedido.tipo]
-    if pronto and not (encargo.parcial and (ultimo or isinstance(fracaso(pronto), Aplazada))):
-        raise fracaso(pronto)

@@ -236,7 +236,7 @@ def _lo_que_falta(pregunta: Pregunta, previa: Contestacion | None) -> Pregunta:
 def completada(previa: Contestacion, nueva: Contestacion) -> Contestacion:
     """What a provider said before, with what it lacked then and says now."""
     if previa.lectura is None or nueva.lectura is None:
-        return previa
+        return previa if nueva.pasajera else replace(previa, fuente=replace(previa.fuente, perdidos={}))
     vieja, ahora = previa.lectura.mediciones[0], nueva.lectura.mediciones[0]
     dados: dict[str, Any] = {c: v for c, v in ahora.valores().items() if v is not None and getattr(vieja, c) is None}
     extras = {c: v for c, v in vieja.extras.items() if c not in previa.fuente.perdidos}

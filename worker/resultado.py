@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared import consultas
 from shared.catalogo import titulo
-from shared.clima import EstadoFuente
+from shared.clima import Encargo, EstadoFuente, Fuente
 from shared.modelos import CodigoError
+from worker.obra import Ausencia
 from worker.preguntar import Contestacion
 from worker.proveedores.http import Causa
+from worker.tramos import dias
+
+PRONTO = (Causa.FALLO, Causa.TARDE, Causa.CIRCUITO)  # what another attempt, in seconds, may well bring
 
 
 class Abandonada(Exception):
@@ -64,3 +69,24 @@ def fracaso(contestaciones: list[Contestacion]) -> Fracaso | Aplazada:
         codigo = CodigoError.PROVEEDORES_FALLARON if fallidas else CodigoError.SIN_PROVEEDORES
     texto = fallaron if fallidas else f"Ningún proveedor pudo ayudar. {frases}".strip()
     return Fracaso(codigo, texto, definitivo=True, fallidas=fallidas)
+
+
+def exigir(encargo: Encargo, con_datos: set[str], ausentes: list[Ausencia], fuentes: list[Fuente]) -> None:
+    """Of a historico: raise Fracaso or Aplazada if a piece may still come, before long, of which nobody reported a day;
+    or if nobody reported anything. Where others did report, the answer is one in part; what was one before stays so.
+    """
+    nadie = {
+        a.contestacion.fuente.proveedor: a.contestacion
+        for a in ausentes
+        if a.contestacion.pasajera and not any(str(dia) in con_datos for dia in dias(a.tramo))
+    }
+    if nadie and not con_datos:
+        raise fracaso(list(nadie.values()))
+    if not con_datos:
+        e = fracaso([Contestacion(f) for f in fuentes])
+        fallidas = [f.proveedor for f in fuentes if f.estado == EstadoFuente.FALLIDA]
+        raise Fracaso(e.codigo, e.mensaje, definitivo=True, fallidas=fallidas)
+    pronto = [c for c in nadie.values() if c.causa in PRONTO]
+    ultimo = encargo.intentos >= consultas.MAX_INTENTOS[encargo.pedido.tipo]
+    if pronto and not (encargo.parcial and (ultimo or isinstance(fracaso(pronto), Aplazada))):
+        raise fracaso(pronto)

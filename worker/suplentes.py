@@ -14,13 +14,13 @@ from shared.series import Fila, desempacar
 from worker.tramos import corridas, dias
 
 
-def cubiertos(partes: Iterable[tuple[dict[str, Any], bytes]], campos: frozenset[str], *, alguno: bool) -> set[date]:
+def dichos(partes: Iterable[tuple[dict[str, Any], bytes]], campos: frozenset[str], *, alguno: bool) -> set[date]:
     """The local days of which these pieces, together, tell all of the fields, or one of them at least."""
-    dichos: dict[str, set[str]] = defaultdict(set)
+    por_dia: dict[str, set[str]] = defaultdict(set)
     for _, datos in partes:
         for fila in desempacar(datos):
-            dichos[fila["fecha"]] |= {c for c in campos if fila.get(c) is not None}
-    return {date.fromisoformat(dia) for dia, suyos in dichos.items() if dia and (suyos if alguno else suyos >= campos)}
+            por_dia[fila["fecha"]] |= {c for c in campos if fila.get(c) is not None}
+    return {date.fromisoformat(dia) for dia, suyos in por_dia.items() if dia and (suyos if alguno else suyos >= campos)}
 
 
 def por_suplir(nombre: str, tramos: list[Periodo], hay: set[date], lugar: Lugar) -> list[Periodo]:

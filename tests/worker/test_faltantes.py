@@ -152,6 +152,26 @@ def test_de_quien_respondio_en_parte_se_piden_solo_los_campos_que_faltaron(con: 
         assert {(f["temperatura"], f["calidad_aire"]) for f in filas(proceso, consulta_id)} == {(20, 40)}
 
 
+@pytest.mark.parametrize("periodo", [None, ENERO])
+def test_un_campo_que_ya_se_sabe_que_no_llegara_no_deja_la_respuesta_en_parte(
+    con: Hacer, periodo: Periodo | None
+) -> None:
+    medio = EnParte()
+    proceso = con(openmeteo=medio)
+    consulta_id = crear(proceso, periodo)
+    proceso.procesar(consulta_id)
+    medio._lectura = falla_siempre  # type: ignore[method-assign, assignment]
+    reintentar(proceso, consulta_id)
+    consulta, datos = fin(proceso, consulta_id)
+    assert (consulta.estado, consulta.parcial) == (Estado.COMPLETADA, False)
+    assert datos is not None
+    assert datos.datos_completos["valores"]["temperatura"] == 20
+
+
+def falla_siempre(*_: object) -> Lectura:
+    raise RECHAZO
+
+
 # --- what is asked again -------------------------------------------------------------------------
 
 
