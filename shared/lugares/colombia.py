@@ -59,7 +59,7 @@ LOCALIDADES = {
     "Cauca": "Gorgona/Isla Gorgona 2.968 -78.184 1",
     "Chocó": "Sapzurro 8.661 -77.365 1",
     "La Guajira": "Palomino 11.246 -73.558 6; Cabo de la Vela 12.197 -72.150 1",
-    "Magdalena": "El Rodadero/Rodadero 11.203 -74.227 40; Taganga 11.267 -74.191 5; Minca 11.143 -74.118 2",
+    "Magdalena": "El Rodadero/Rodadero 11.203 -74.227 40; Taganga 11.267 -74.191 5; Minca 11.143 -74.118 1",
     "Sucre": "Santa Cruz del Islote 9.784 -75.859 1; Rincón del Mar 9.777 -75.647 3",
     "Valle del Cauca": "Malpelo/Isla Malpelo 4.003 -81.608 1; Juanchaco 3.930 -77.359 2; Ladrilleros 3.938 -77.368 1",
 }

@@ -23,7 +23,15 @@ PARTE_SIN_CAPITALIDAD = 2
 VENTAJA_AL_ESCRIBIR = 20
 # Places whose names may be recognised misspelt; abroad, these are the big ones.
 POBLACION_RECORDADA = 500_000
-POBLACION_FAMOSA = 3_000_000  # and these by their names in other languages
+# and by their Spanish names these; those in all languages are near to anything (London is Ranana in Maori).
+EXONIMOS = frozenset({
+    "londres", "nueva york", "pekin", "moscu", "tokio", "seul", "estambul", "el cairo", "ciudad de mexico",
+    "filadelfia", "nueva delhi", "shanghai", "singapur", "bombay", "yakarta", "roma", "viena", "varsovia", "praga",
+    "hamburgo", "munich", "estocolmo", "copenhague", "bruselas", "amberes", "atenas", "argel", "tunez", "teheran",
+    "bagdad", "jerusalen", "damasco", "kiev", "san petersburgo", "turin", "napoles", "marsella", "colonia",
+    "francfort", "ciudad de guatemala", "ciudad de panama", "ciudad del cabo", "sidney", "bucarest", "belgrado",
+    "sofia", "lisboa", "la habana",
+})  # fmt: skip
 
 
 class Nombres:
@@ -140,9 +148,10 @@ def _esqueletos(lugares: list[Lugar], *nombres: Nombres) -> Iterator[tuple[str, 
 def _recordados(fichas: list[geonames.Ficha], propios: Nombres, alternos: Nombres) -> Recordados:
     pares = [
         (suya, i)
-        for nombres, minimo in ((propios, POBLACION_RECORDADA), (alternos, POBLACION_FAMOSA))
+        for nombres in (propios, alternos)
         for suya, i in zip(nombres.claves, nombres.lugares, strict=True)
-        if fichas[i].lugar.pais == "CO" or fichas[i].poblacion >= minimo
+        if fichas[i].lugar.pais == "CO"
+        or (fichas[i].poblacion >= POBLACION_RECORDADA and (nombres is propios or suya in EXONIMOS))
     ]
     escritas = [suya for suya, _ in pares]
     return Recordados(list(map(sonido, escritas)), escritas, array("i", (i for _, i in pares)))

@@ -26,7 +26,7 @@ def parecidos(indice: Indice, leidas: list[Lectura]) -> tuple[list[int], bool]:
     cerca: dict[int, float] = {}
     for leida in leidas[:LECTURAS]:
         for lugar, erratas in _cerca_de(indice, leida).items():
-            if erratas <= 1 or _de_peso(indice, lugar, erratas):
+            if _de_peso(indice, lugar, erratas) or (erratas <= 1 and _habitada(indice, lugar)):
                 cerca[lugar] = min(erratas, cerca.get(lugar, erratas))
     if not cerca:
         return [], False
@@ -80,6 +80,11 @@ def _de_peso(indice: Indice, lugar: int, erratas: float) -> bool:
     if indice.lugares[lugar].pais != "CO":
         return True  # those we remember are
     return poblacion(indice, lugar) >= next(gente for hasta, gente in GENTE_POR_ERRATAS if erratas <= hasta)
+
+
+def _habitada(indice: Indice, lugar: int) -> bool:
+    """More than a hamlet, as far as GeoNames knows."""
+    return poblacion(indice, lugar) >= GENTE_POR_ERRATAS[0][1] or poblacion(indice, lugar) == 0
 
 
 def _puntos(indice: Indice, lugar: int, erratas: float) -> float:

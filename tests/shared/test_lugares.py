@@ -330,6 +330,10 @@ def test_una_aldea_del_extranjero_no_se_toma_por_una_ciudad_parecida() -> None:
     assert len(sin_hallar) >= 0.97 * len(nombres)
 
 
+def test_un_nombre_extranjero_en_otra_lengua_no_se_parece_a_nada() -> None:
+    assert resolver("Mañana") is None  # London is Rānana in Maori
+
+
 def _tomada(nombre: str) -> bool:
     try:
         ubicacion = lugares.ubicar(nombre)
