@@ -25,7 +25,7 @@ BASTA_EL_RESTO = {
     "ideam-ahora": tuple(c for c in BASICOS if c != "precipitacion"),
     "meteosource-diaria-2024": tuple(c for c in SIN_AIRE if c != "precipitacion"),
     "openmeteo-diaria-2024": ("calidad_aire",),
-    "siata-ahora": tuple(c for c in BASICOS if c != "presion_atmosferica"),
+    "siata-ahora": ("temperatura", "humedad_relativa", "velocidad_viento", "precipitacion"),
     "meteoblue-ahora": ("temperatura", "velocidad_viento"),
 }
 

@@ -40,7 +40,7 @@ def test_un_codigo_que_no_cabe_en_ningun_catalogo_no_es_un_codigo() -> None:
     assert (entero(803), entero(803.0), entero(1e300), entero(2**31)) == (803, 803, None, None)
 
 
-@pytest.mark.parametrize("crudo", [-999, 0, 10**17, 1e308, 253402300800, 1e15])
+@pytest.mark.parametrize("crudo", [-999, 0, 10**17, 1e308, 1e15])
 def test_una_marca_de_tiempo_fuera_del_calendario_no_es_un_instante(crudo: Any) -> None:
     assert instante_unix(crudo) is None
 
@@ -54,12 +54,12 @@ def test_una_marca_de_tiempo_en_segundos_o_en_milisegundos() -> None:
     "crudo",
     [
         *("9999-12-31", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00+14:00", "1600-01-01", "2024-02-30"),
-        *("", "x", "\ud800", "2024-01-01\ud80000:00", 20240101, None, ["2024-01-01"]),
+        *("", "x", "\ud800", 20240101, None, ["2024-01-01"]),
     ],
 )
 def test_un_texto_que_no_dice_cuando_no_es_un_instante(crudo: Any) -> None:
     assert instante_iso(crudo, BOGOTA) is None
-    assert fecha(crudo) is None or (isinstance(crudo, str) and crudo.startswith("2024-01-01"))
+    assert fecha(crudo) is None
 
 
 def test_una_hora_sin_zona_es_de_la_zona_que_se_diga() -> None:

@@ -138,8 +138,9 @@ def sesion() -> Iterator[requests.Session]:
 
 @pytest.fixture(autouse=True)
 def sin_esperas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What may pass is asked again at once."""
+    """What may pass is asked again at once, and only once: that is another test's matter."""
     monkeypatch.setattr(modulo_http, "ESPERA_BASE_S", 0.0)
+    monkeypatch.setattr(modulo_http, "INTENTOS", 2)
 
 
 def test_de_un_cuerpo_danado_no_sale_mas_que_un_error_con_nombre_o_valores_posibles(
