@@ -115,9 +115,7 @@ class Cuentas:
         """Field → how many of its values were left out, and why."""
         partes: dict[str, list[str]] = defaultdict(list)
         for campo, n in self._descartes[proveedor].items():
-            partes[campo].append(
-                f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes"
-            )
+            partes[campo].append(f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes")
         for campo, vistos in self._imposibles[proveedor].items():
             partes[campo].append(vistos[0] if len(vistos) == 1 else f"{len(vistos)} valores: {vistos[0]}, y así otros")
         return {campo: "; ".join(p) for campo, p in partes.items()}
