@@ -171,19 +171,12 @@ class Cuentas:
     def _descartes_de(self, proveedor: str) -> dict[str, str]:
         """Field → how many of its values were left out, and why."""
         partes: dict[str, list[str]] = defaultdict(list)
-<<<<<<< HEAD
         for (campo, motivo), n in self._descartes[proveedor].items():
             cuantos = f"{n} valores" if n > 1 else "1 valor"
             partes[campo].append(f"{cuantos} {motivo}" if motivo == LEJOS else f"{cuantos}: {motivo}")
         for campo, vistos in self._sin_valor[proveedor].items():
             otros = f"{len(vistos)} valores: {vistos[0]}" + (", y así otros" if len(set(vistos)) > 1 else "")
             partes[campo].append(vistos[0] if len(vistos) == 1 else otros)
-=======
-        for campo, n in self._descartes[proveedor].items():
-            partes[campo].append(f"{n} valores lejos de las demás fuentes" if n > 1 else "1 valor lejos de las demás fuentes")
-        for campo, vistos in self._imposibles[proveedor].items():
-            partes[campo].append(vistos[0] if len(vistos) == 1 else f"{len(vistos)} valores: {vistos[0]}, y así otros")
->>>>>>> h3
         return {campo: "; ".join(p) for campo, p in partes.items()}
 
     def _dispersion(self, campo: str) -> dict[str, Any]:
