@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -144,10 +146,14 @@ def test_sin_lugar_se_pregunta_por_la_favorita_por_defecto(cliente: FlaskClient,
 
 
 def test_los_dias_de_la_favorita_son_los_de_su_lugar(cliente: FlaskClient, con: dict[str, str]) -> None:
-    samoa = {"nombre_ciudad": "Mañana", "latitud": -21.1, "longitud": -175.2, "es_default": True}
-    cliente.post("/api/favoritas", json=samoa, headers=con)
-    lejos = {"fecha_inicio": "2190-01-01", "fecha_fin": "2190-01-02"}
-    assert "fecha_inicio" in problema(cliente.post(HI, json=lejos, headers=con), 422)["errores"]
+    """In Pago Pago it is never yet the day that it is where days begin, 25 hours before."""
+    pago_pago = {"nombre_ciudad": "Pago Pago", "latitud": -14.28, "longitud": -170.7, "es_default": True}
+    cliente.post("/api/favoritas", json=pago_pago, headers=con)
+    manana = str(datetime.now(ZoneInfo("Etc/GMT-14")).date())
+    horas = {"fecha_inicio": manana, "fecha_fin": manana, "resolucion": "horaria"}
+    assert "fecha_fin" in problema(cliente.post(HI, json=horas, headers=con), 422)["errores"]
+    lote = {"consultas": [{"tipo": "historico", **horas}]}
+    assert "consultas.0.fecha_fin" in problema(cliente.post(LOTE, json=lote, headers=con), 422)["errores"]
 
 
 def test_sin_lugar_ni_favorita_se_dice_que_hacer(cliente: FlaskClient, con: dict[str, str]) -> None:

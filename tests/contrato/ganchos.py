@@ -30,12 +30,17 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     if case.meta and case.meta.generation.mode.is_positive:
         _busqueda_posible(case.query)
         if isinstance(case.body, dict):
-            for cuerpo in (case.body, *_de_un_lote(case.body)):
+            for cuerpo in (case.body, *_de_una_lista(case.body, "consultas")):
                 _fechas_en_orden(cuerpo)
                 if case.path.startswith("/api/consultas/") and "consultas" not in cuerpo:
                     _lugar_conocido(cuerpo)
+<<<<<<< HEAD
             for lugar in _lugares(case.body):
                 _lugar_conocido(lugar)
+=======
+            for cuerpo in _de_una_lista(case.body, "lugares"):
+                _lugar_conocido(cuerpo)
+>>>>>>> h4
             _clave_propia(case)
             _passwords_de_72_bytes(case.body)
             _ciudad_conocida(case)
@@ -85,9 +90,9 @@ def _clave_propia(case: Case[Any]) -> None:
         case.headers["Idempotency-Key"] = f"{clave[:30].rstrip()}{huella}"
 
 
-def _de_un_lote(cuerpo: dict[str, Any]) -> list[dict[str, Any]]:
-    consultas = cuerpo.get("consultas")
-    return consultas if isinstance(consultas, list) else []
+def _de_una_lista(cuerpo: dict[str, Any], campo: str) -> list[dict[str, Any]]:
+    elementos = cuerpo.get(campo)
+    return elementos if isinstance(elementos, list) else []
 
 
 def _lugares(cuerpo: dict[str, Any]) -> list[dict[str, Any]]:
