@@ -34,13 +34,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
                 _fechas_en_orden(cuerpo)
                 if case.path.startswith("/api/consultas/") and "consultas" not in cuerpo:
                     _lugar_conocido(cuerpo)
-<<<<<<< HEAD
-            for lugar in _lugares(case.body):
-                _lugar_conocido(lugar)
-=======
             for cuerpo in _de_una_lista(case.body, "lugares"):
                 _lugar_conocido(cuerpo)
->>>>>>> h4
             _clave_propia(case)
             _passwords_de_72_bytes(case.body)
             _ciudad_conocida(case)
@@ -93,11 +88,6 @@ def _clave_propia(case: Case[Any]) -> None:
 def _de_una_lista(cuerpo: dict[str, Any], campo: str) -> list[dict[str, Any]]:
     elementos = cuerpo.get(campo)
     return elementos if isinstance(elementos, list) else []
-
-
-def _lugares(cuerpo: dict[str, Any]) -> list[dict[str, Any]]:
-    lugares = cuerpo.get("lugares")
-    return [x for x in lugares if isinstance(x, dict)] if isinstance(lugares, list) else []
 
 
 def _fechas_en_orden(cuerpo: dict[str, Any]) -> None:
