@@ -206,4 +206,5 @@ def _lugar(fila: Any) -> Lugar | None:
         region=texto(fila.get("admin1")),
         zona_horaria=horaria.key if horaria else None,
         altura_m=posible("altura_m", fila.get("elevation")),
+        geonameid=entero(fila.get("id")),  # its places are GeoNames' (open-meteo.com/en/docs/geocoding-api)
     )
