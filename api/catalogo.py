@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import current_app
@@ -21,6 +20,7 @@ from shared.settings import Settings
 
 rutas = Rutas("catalogo", __name__, url_prefix="/api", description="Qué se puede preguntar")
 rutas.before_request(acceso.exigir_login)
+DE_LA_FICHA = ("titulo", "cobertura", "necesita_clave", "tipos", "parametros", "historia", "licencia")
 
 
 @rutas.get("/proveedores")
@@ -47,7 +47,7 @@ def _uno(proveedor: Proveedor, propia: ApiKey | None, settings: Settings) -> dic
     salud, queda = _estado(proveedor)
     return {
         "proveedor": proveedor,
-        **asdict(ficha),
+        **{dato: getattr(ficha, dato) for dato in DE_LA_FICHA},
         "utilizable": sirve or not ficha.necesita_clave or settings.tiene_clave(proveedor),
         "clave": "propia" if sirve else "instalacion" if settings.tiene_clave(proveedor) else None,
         "clave_rechazada": propia is not None and propia.rechazada_en is not None,
