@@ -91,5 +91,5 @@ def test_lo_que_no_puede_ir_en_una_direccion_no_es_un_codigo(crudo: Any) -> None
 
 
 def test_un_bloque_que_no_esta_esta_vacio() -> None:
-    cuerpos: list[Any] = [{"b": 1}, None, [], "x"]
-    assert [bloque({"a": v}, "a") for v in cuerpos] == [{"b": 1}, {}, {}, {}]
+    raros: tuple[Any, ...] = ({"b": 1}, None, [], "x")
+    assert [bloque({"a": raro}, "a") for raro in raros] == [{"b": 1}, {}, {}, {}]
