@@ -65,7 +65,8 @@ def en_zip(sesiones: Sesiones, ids: Ids) -> Iterator[bytes]:
         fichero = f"consulta_{consulta_id}.{consulta['formato_salida']}" if entero else None
         faltantes = entero.datos_clima["faltantes"] if entero else []
         borrado = _borrado(consulta, entero)
-        manifiesto.append({"fichero": fichero, "borrado": borrado, **consulta, "faltantes": faltantes})
+        visible = dict.fromkeys(ConsultaSalida().fields) | consulta  # the same names in each
+        manifiesto.append({"fichero": fichero, "borrado": borrado, **visible, "faltantes": faltantes})
         if fichero:
             paquete.add(_escrita(sesiones, consulta_id), fichero)
     paquete.add(orjson.dumps(manifiesto, option=orjson.OPT_INDENT_2), "manifiesto.json")

@@ -38,10 +38,21 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def sesion_de_ana(clima: Servicio, carpeta: Path) -> Path:
+    """What `climaguru entrar` left behind, typed once."""
+    casa = carpeta / "casa_de_ana"
+    casa.mkdir()
+    una = Terminal(casa)
+    una.entrar(clima.url)
+    return una.config
+
+
 @pytest.fixture
-def ana(terminal: Terminal, clima: Servicio) -> Terminal:
-    """ana's terminal, logged in."""
-    terminal.entrar(clima.url)
+def ana(terminal: Terminal, sesion_de_ana: Path) -> Terminal:
+    """ana's terminal, logged in; whoever ends the session enters for themselves first."""
+    terminal.config.parent.mkdir(parents=True)
+    shutil.copy(sesion_de_ana, terminal.config)
     return terminal
 
 

@@ -280,11 +280,12 @@ def test_con_mala_clave_no_se_entra(clima: Servicio, terminal: Terminal) -> None
     assert not terminal.config.exists()
 
 
-def test_salir_cierra_la_sesion_tambien_en_el_servidor(clima: Servicio, ana: Terminal) -> None:
-    token = ana.token
-    assert ana.escribe("salir").codigo == 0
-    assert ana.escribe(*AHORA).codigo == 4
-    assert ana.escribe(*AHORA, CLIMAGURU_TOKEN=token).codigo == 4
+def test_salir_cierra_la_sesion_tambien_en_el_servidor(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    token = terminal.token
+    assert terminal.escribe("salir").codigo == 0
+    assert terminal.escribe(*AHORA).codigo == 4
+    assert terminal.escribe(*AHORA, CLIMAGURU_TOKEN=token).codigo == 4
 
 
 def test_un_token_vencido_se_renueva_y_se_guarda(clima: Servicio, ana: Terminal) -> None:
@@ -304,10 +305,11 @@ def test_sin_poder_guardarlo_el_token_renovado_sirve_igual(clima: Servicio, ana:
     assert ana.token == viejo
 
 
-def test_una_sesion_terminada_del_todo_termina_en_4(clima: Servicio, ana: Terminal) -> None:
-    with Cliente(clima.url, token=ana.token, refresh_token=_sesion(ana)["refresh_token"]) as cliente:
+def test_una_sesion_terminada_del_todo_termina_en_4(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    with Cliente(clima.url, token=terminal.token, refresh_token=_sesion(terminal)["refresh_token"]) as cliente:
         cliente.salir()
-    r = ana.escribe(*AHORA)
+    r = terminal.escribe(*AHORA)
     assert r.codigo == 4
     assert "climaguru entrar" in r.quejas
 
