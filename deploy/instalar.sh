@@ -128,10 +128,10 @@ instalar_version() {
 copiar_paquetes() { # RELEASE: the new one is a copy of it, in which only our own code is installed again
     hacer cp -a "$1" "$nueva"
     hacer rm -f "$nueva/completa"
-    # what a virtual environment writes down of its own path: the first line of its commands, and pyvenv.cfg
+    # a virtual environment writes its own name down: in the first line of its commands, in pyvenv.cfg and in activate
     for fichero in "$nueva/pyvenv.cfg" "$nueva"/bin/*; do
-        if [ "$simular" = no ] && [ ! -L "$fichero" ] && grep -qIF "$1" "$fichero"; then
-            sed -i "s#$1#$nueva#g" "$fichero"
+        if [ "$simular" = no ] && [ ! -L "$fichero" ] && grep -qIF "${1##*/}" "$fichero"; then
+            sed -i "s/${1##*/}/${nueva##*/}/g" "$fichero"
         fi
     done
     hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$repo"

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from tests.frente import Nginx
@@ -55,6 +56,7 @@ class Contenedor(Servidor):
     def vive(self) -> object:
         assert self.proceso is not None
         assert self.proceso.poll() is None, (self.carpeta / "salida.txt").read_text()
+        sleep(0.5)  # a healthcheck is a process of its own, and would take the processor from what starts
         return self.sano()
 
     def sano(self) -> bool:

@@ -262,15 +262,16 @@ def test_termina_en_5_si_vence_el_plazo_y_dice_como_seguir(ana: Terminal) -> Non
     assert "climaguru seguir " in r.quejas
 
 
-def test_la_sesion_queda_en_un_fichero_que_solo_lee_su_dueno(clima: Servicio, ana: Terminal) -> None:
-    assert stat.S_IMODE(ana.config.stat().st_mode) == 0o600
-    assert stat.S_IMODE(ana.config.parent.stat().st_mode) == 0o700
-    assert CLAVE not in ana.config.read_text()
-    ana.config.chmod(0o644)
-    assert "chmod 600" in ana.escribe("seguir", "999999").quejas
-    ana.entrar(clima.url)
-    assert stat.S_IMODE(ana.config.stat().st_mode) == 0o600
-    assert os.listdir(ana.config.parent) == ["config.toml"]
+def test_la_sesion_queda_en_un_fichero_que_solo_lee_su_dueno(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    assert stat.S_IMODE(terminal.config.stat().st_mode) == 0o600
+    assert stat.S_IMODE(terminal.config.parent.stat().st_mode) == 0o700
+    assert CLAVE not in terminal.config.read_text()
+    terminal.config.chmod(0o644)
+    assert "chmod 600" in terminal.escribe("seguir", "999999").quejas
+    terminal.entrar(clima.url)
+    assert stat.S_IMODE(terminal.config.stat().st_mode) == 0o600
+    assert os.listdir(terminal.config.parent) == ["config.toml"]
 
 
 def test_con_mala_clave_no_se_entra(clima: Servicio, terminal: Terminal) -> None:

@@ -205,7 +205,9 @@ def test_cada_orden_de_compose_hace_lo_suyo_tras_nginx(todo: Todo, mariadb: Mari
     nginx = NginxDelContenedor(todo.carpeta / "nginx", destino=arrancados[0].puerto)
     try:
         for servidor in (*arrancados, nginx):
-            servidor.arrancar()  # until its own healthcheck says so
+            servidor.lanzar()
+        for servidor in (*arrancados, nginx):
+            servidor.esperar_listo()  # until its own healthcheck says so
         ana = Persona(nginx.url, "ana")
         assert ana.pedir("tiempo-real", ciudad="Cali")["consulta"]["estado"] == "completada"
         meses = {"fecha_inicio": "2026-01-01", "fecha_fin": "2026-01-03", "resolucion": "diaria"}
