@@ -8,7 +8,8 @@
 Instead, with ARGS=--reportes: reports and lists at a million consultas (tests/bench_reportes.py);
 --programaciones: many batches due at once (tests/bench_programaciones.py); --memoria: memory at the longest historicos
 and the largest downloads, and bytes stored (tests/bench_memoria.py); --limpieza: what deleting a tenth of a million
-consultas costs those who work meanwhile (tests/bench_limpieza.py).
+consultas costs those who work meanwhile (tests/bench_limpieza.py); --promesa: Retry-After against the truth
+(tests/bench_promesa.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from tests import bench_caudal, bench_claves, bench_limpieza, bench_memoria, bench_programaciones, bench_reportes
+from tests import (
+    bench_caudal,
+    bench_claves,
+    bench_limpieza,
+    bench_memoria,
+    bench_programaciones,
+    bench_promesa,
+    bench_reportes,
+)
 from tests.frente import Api, con_esquema
 from tests.pila import Persona
 from tests.servidores import MariaDB, Redis, esperar
@@ -49,6 +58,8 @@ def main() -> None:
                 bench_reportes.medir(mariadb, redis)
             elif "--programaciones" in sys.argv:
                 bench_programaciones.medir(consola, _sub(carpeta, "pila"), mariadb, redis)
+            elif "--promesa" in sys.argv:
+                bench_promesa.medir(consola, _sub(carpeta, "pila"), mariadb, redis)
             elif "--memoria" in sys.argv:
                 bench_memoria.medir(_sub(carpeta, "p"), mariadb, redis)
             elif "--limpieza" in sys.argv:
