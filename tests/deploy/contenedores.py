@@ -76,7 +76,10 @@ class Contenedor(Servidor):
     def _aqui(self, orden: list[str]) -> list[str]:
         """Where in the image there is a port or a folder, here it is one of ours."""
         cambios = {"0.0.0.0:8000": f"127.0.0.1:{self.puerto}", "/var/lib/climaguru": str(self.carpeta)}
-        cambios |= {"--address=0.0.0.0": "--address=127.0.0.1", "5555": str(self.puerto)}
+        cambios |= {"--address=0.0.0.0": "--address=127.0.0.1"}
+        cambios |= {
+            f"{antes}5555": f"{antes}{self.puerto}" for antes in ("--port=", "', ")
+        }  # a port may have 5555 in it
         cambiada = [orden_con(parte, cambios) for parte in orden]
         if cambiada[-2:] == ["deploy.docker.sano", "api"]:
             cambiada.append(str(self.puerto))
