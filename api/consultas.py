@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import partial
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 import structlog
@@ -249,10 +249,10 @@ def _retry_after(consulta: Consulta) -> dict[str, str]:
     if consulta.estado.final:
         return {}
     if reanuda_en := consulta.reanuda_en:
-        segundos = (reanuda_en - datetime.now(UTC)).total_seconds()
+        segundos = ceil((reanuda_en - datetime.now(UTC)).total_seconds())
     else:
-        segundos = _demora_s(consulta)
-    return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S, ceil(segundos))))}
+        segundos = floor(_demora_s(consulta))  # half of a consulta's kind end sooner: rather a look too soon
+    return {"Retry-After": str(min(RETRY_MAXIMO_S, max(RETRY_MINIMO_S, segundos)))}
 
 
 def _demora_s(consulta: Consulta) -> float:
