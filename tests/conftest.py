@@ -45,16 +45,19 @@ JUNTOS = (  # what shares a fixture that is dear to make goes to one process; th
     ("deploy/test_flower",),
     ("shared/test_limpieza",),
 )
-SERVIDORES = {"mariadb", "servidor_redis", "escenario"}
+SERVIDORES = {"mariadb", "servidor_redis", "escenario", "motor", "nueva"}
 PUESTO = {f"tests/{fichero}.py": n for n, grupo in enumerate(JUNTOS) for fichero in grupo}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Before -m looks at the marks."""
+    if SERVIDORES & set(getattr(item, "fixturenames", ())):
+        item.add_marker("servidor")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left to one process at the end; all else stays in its chance order."""
-    for item in items:
-        if SERVIDORES & set(getattr(item, "fixturenames", ())):
-            item.add_marker("servidor")
     items.sort(key=lambda item: PUESTO.get(item.nodeid.partition("::")[0], len(JUNTOS)))
 
 
