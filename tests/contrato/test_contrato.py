@@ -30,7 +30,7 @@ from worker.proceso import Proceso
 
 AQUI = Path(__file__).parent
 SEMILLA = os.environ.get("SEMILLA", "1")
-EJEMPLOS = os.environ.get("EJEMPLOS", "3")  # of each kind per operation
+EJEMPLOS = os.environ.get("EJEMPLOS", "5")  # of each kind per operation
 CLAVE = "ninguna de los ejemplos"
 LIMITES = {
     **dict.fromkeys(("LIMITE_LOGIN", "LIMITE_LOGIN_CUENTA", "LIMITE_REGISTRO", "LIMITE_API"), "1000000/minute"),
