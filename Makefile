@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 PYTEST = $(if $(findstring tests/,$(ARGS)),,-n $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); \
 	echo $$((n < 5 ? n + 1 : 6))) --dist loadfile --no-loadscope-reorder)
 
+# what is compiled once need not be compiled by each process of a run
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo up test check bench chaos lint format lock clean
 
 help: ## Show what each target does

@@ -14,8 +14,9 @@ from api.base import Rutas, db, sesion
 from api.errores import Problema
 from api.esquemas.cabeceras import da
 from api.esquemas.consultas import pedido_de
-from api.esquemas.lotes import DescargaLote, FormatoLote, LoteAceptado, LoteNuevo, LoteSalida
+from api.esquemas.lotes import DescargaLote, FormatoLote, LoteNuevo, LoteNuevoAceptado, LoteSalida
 from api.lugar import con_lugar
+from api.presupuestos import presupuestar
 from shared import lotes, metricas
 from shared.clima import Pedido, TipoConsulta
 from shared.cola import Timbre
@@ -34,9 +35,9 @@ REPETIDO = "El que se creó antes con esa Idempotency-Key."
 @rutas.post("/lote")
 @rutas.pide("Idempotency-Key")
 @rutas.arguments(LoteNuevo)
-@rutas.response(202, LoteAceptado, description="Aceptado entero.", headers=da("Location", "Retry-After"))
+@rutas.response(202, LoteNuevoAceptado, description="Aceptado entero.", headers=da("Location", "Retry-After"))
 @rutas.alt_response(
-    200, schema=LoteAceptado, description=REPETIDO, headers=da("Location", "Idempotency-Replayed"), success=True
+    200, schema=LoteNuevoAceptado, description=REPETIDO, headers=da("Location", "Idempotency-Replayed"), success=True
 )
 def crear(datos: dict[str, Any]) -> Respuesta:
     """Pide hasta 500 consultas de una vez: se aceptan todas o ninguna."""
@@ -51,7 +52,8 @@ def crear(datos: dict[str, Any]) -> Respuesta:
     metricas.aceptadas.labels("lote").inc(lote.total)
     timbre: Timbre = current_app.extensions["timbre"]
     timbre.tocar_debidas()
-    return cuerpo, 202, {"Location": cuerpo["enlaces"]["self"], "Retry-After": RETRY_S}
+    cuesta = presupuestar(*pedidos)
+    return cuerpo | cuesta, 202, {"Location": cuerpo["enlaces"]["self"], "Retry-After": RETRY_S}
 
 
 @rutas.get("/lotes/<int:lote_id>")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from math import floor, log
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, select, types
+from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event, literal, select, types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -54,21 +54,21 @@ class ahora(FunctionElement[datetime]):  # noqa: N801  (reads as SQL)
     """The database's clock in UTC, `mas_s` seconds later. Leases never trust a worker's own clock."""
 
     type = InstanteUtc()
-    inherit_cache = False
+    inherit_cache = True  # the wait is a parameter: statements that differ in it are compiled once
 
     def __init__(self, mas_s: float = 0) -> None:
-        super().__init__()
-        self.mas_us = int(mas_s * 1_000_000)
+        super().__init__(literal(int(mas_s * 1_000_000), Integer()))
 
 
 @compiles(ahora, "mysql", "mariadb")
 def _ahora_mysql(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(UTC_TIMESTAMP(6) + INTERVAL {element.mas_us} MICROSECOND)"
+    return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **kw)} MICROSECOND)"
 
 
 @compiles(ahora, "sqlite")
 def _ahora_sqlite(element: ahora, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.mas_us / 1_000_000:+.6f} seconds') || '000')"
+    mas = f"printf('%+.6f seconds', {compiler.process(element.clauses, **kw)} / 1e6)"
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {mas}) || '000')"
 
 
 def reloj(s: Session) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from xdist.scheduler import LoadFileScheduling
 
 from api import create_app
+from api.base import db
 from deploy.laboratorio import crear_app
 from deploy.laboratorio.cli import variables
 from deploy.laboratorio.servidor import crear_servidor
@@ -30,6 +32,8 @@ from tests.servidores import MariaDB, Redis, carpeta_de_datos
 
 hypothesis.settings.register_profile("sin_prisa", deadline=None)  # nothing is timed here
 hypothesis.settings.load_profile("sin_prisa")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so a shell starts what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and what we start and interrupt would inherit it
 ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
 
 JUNTOS = (  # what shares a fixture that is dear to make goes to one process; the dearest first
@@ -178,8 +182,6 @@ def cliente(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
     yield app.test_client()
     with redis.Redis.from_url(settings.url_redis) as r:
         r.flushall()
-    motor = crear_motor(settings)
-    with motor.begin() as conexion:
+    with app.app_context(), db.engine.begin() as conexion:
         for tabla in reversed(Base.metadata.sorted_tables):
             conexion.execute(tabla.delete())
-    motor.dispose()

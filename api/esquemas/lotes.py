@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from api.campos import COMUNES, Instante, Lista, Opcion
 from api.esquemas.comunes import Busqueda, Entrada
-from api.esquemas.consultas import Historico, TiempoReal
+from api.esquemas.consultas import COSTO, Historico, TiempoReal
 from shared.clima import TipoConsulta
 from shared.lotes import MAXIMO
 
@@ -51,6 +51,13 @@ class LoteAceptado(Schema):
     total = fields.Integer(required=True)
     consultas = fields.List(fields.Integer(), required=True, metadata={"description": "Los id, en el orden enviado."})
     enlaces = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class LoteNuevoAceptado(LoteAceptado):
+    costo = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": COSTO})
+    cabe_ahora = fields.Boolean(
+        metadata={"description": "Si los presupuestos tienen ya sitio para el lote entero.", "example": True}
+    )
 
 
 class PorEstado(Schema):

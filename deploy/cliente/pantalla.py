@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
+from math import floor
 from types import TracebackType
 from typing import Any, Self
 
@@ -116,7 +117,12 @@ def _cifra(valor: Any, *, al_menos: bool = False) -> str:
         return "—"
     if al_menos:
         return f"≥ {_cifra(valor)}"
-    return f"{round(valor, 1):g}" if abs(valor) < 10_000 else f"{valor:.0f}"
+    return f"{_mitad_arriba(valor * 10) / 10:g}" if abs(valor) < 10_000 else str(_mitad_arriba(valor))
+
+
+def _mitad_arriba(valor: float) -> int:
+    """As the API rounds: 0.5 is 1, where round() says 0. Nine decimals are arithmetic, not measurement."""
+    return floor(round(valor, 9) + 0.5)
 
 
 def _lugar(c: Consulta) -> str:

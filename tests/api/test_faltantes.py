@@ -41,6 +41,18 @@ def test_al_aceptar_se_dice_lo_que_costara_y_si_cabe(app: Flask, cliente: FlaskC
     assert "costo" not in cliente.get(ahora["enlaces"]["self"], headers=ana).get_json()
 
 
+def test_un_lote_dice_lo_que_costaran_todas_y_si_caben(app: Flask, cliente: FlaskClient, ana: dict[str, str]) -> None:
+    uno = {**AQUI, "tipo": "tiempo_real", "proveedores": ["openmeteo"]}
+    lote = cliente.post(LOTE, json={"consultas": [uno] * 3}, headers=ana).json
+    assert (lote["costo"], lote["cabe_ahora"]) == ({"openmeteo": 6}, True)
+    assert app.extensions["limites"].gastar("openmeteo", 595)
+    clave = {**ana, "Idempotency-Key": "un lote"}
+    lote = cliente.post(LOTE, json={"consultas": [uno] * 3}, headers=clave).json
+    assert (lote["costo"], lote["cabe_ahora"]) == ({"openmeteo": 6}, False)
+    assert cliente.post(LOTE, json={"consultas": [uno] * 2}, headers=ana).json["cabe_ahora"] is True
+    assert "costo" not in cliente.post(LOTE, json={"consultas": [uno] * 3}, headers=clave).get_json()
+
+
 def test_lo_repetido_no_cuesta(cliente: FlaskClient, ana: dict[str, str]) -> None:
     clave = {**ana, "Idempotency-Key": "una"}
     assert "costo" in cliente.post(TR, json=AQUI, headers=clave).get_json()

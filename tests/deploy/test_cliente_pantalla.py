@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.cliente.pantalla import resumen
+from deploy.cliente.pantalla import _cifra, resumen
 from deploy.cliente.respuestas import leer_consulta
 
 CONSULTA = {
@@ -59,3 +59,9 @@ def test_un_total_de_tres_dias_de_treinta_lo_dice(capsys: pytest.CaptureFixture[
     texto = impreso(capsys, {}, todo, poco)
     assert "3 (10%)" in texto
     assert "30 (" not in texto
+
+
+@pytest.mark.parametrize(("valor", "escrito"), [(20.05, "20.1"), (20.04, "20"), (-0.25, "-0.2"), (12345.5, "12346")])
+def test_se_redondea_como_redondea_la_api(valor: float, escrito: str) -> None:
+    """round() says 20.1 of 20.15 and 20.0 of 20.05: halves to even, or what the float happens to be."""
+    assert _cifra(valor) == escrito

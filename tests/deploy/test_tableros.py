@@ -54,6 +54,7 @@ def vivas(app: Flask, cliente: FlaskClient, settings: Settings, laboratorio: str
         sobre = cliente.post(f"/api/consultas/{tipo}", json=cuerpo, headers=con)
         proceso.procesar(sobre.json["consulta"]["id"])
     metricas.reparaciones.labels("rescatada")  # which only a worker's sweep counts
+    metricas.incomprensibles.labels("siata")  # which only a body that breaks its client counts
     with redis.Redis.from_url(settings.url_redis) as r:
         latir(r)
     series: dict[str, set[str]] = defaultdict(set)

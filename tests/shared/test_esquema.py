@@ -142,6 +142,8 @@ def test_bajar_y_volver_a_subir_deja_lo_mismo(mariadb: MariaDB, tmp_path: Path, 
     esquema.bajar(motor, "base")
     assert set(inspect(motor).get_table_names()) == {"alembic_version"}
     assert inspect(motor).get_view_names() == []
+    with motor.connect() as conexion:
+        assert not esquema.al_dia(conexion)
     esquema.subir(motor)
     assert set(inspect(motor).get_table_names()) == tablas
     motor.dispose()
