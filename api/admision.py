@@ -13,6 +13,7 @@ from flask import current_app, g, request
 from api.actividad import direccion
 from api.errores import Problema
 from api.esquemas.cabeceras import CLAVE_IDEMPOTENCIA
+from shared import admision as puerta
 from shared import consultas
 from shared.settings import Settings
 
@@ -44,10 +45,11 @@ def limites(settings: Settings) -> Iterator[dict[str, int]]:
     """How many consultas may stand unfinished, for the verbs that accept; why they refuse, as an answer."""
     try:
         yield {"max_activas": settings.max_activas, "max_pendientes": settings.max_pendientes}
-    except consultas.DemasiadasActivas as e:
-        texto = f"Tiene {settings.max_activas} consultas sin terminar. Espere a que acaben algunas."
+    except puerta.DemasiadasActivas as e:
+        texto = f"Puede tener {e.maximo} consultas sin terminar: tiene {e.activas} y pide {e.cuantas} más."
+        texto += " Espere a que acaben algunas." if e.cuantas <= e.maximo else " Envíe menos de una vez."
         raise Problema(429, texto, cabeceras={"Retry-After": ACTIVAS_S}) from e
-    except consultas.Saturada as e:
+    except puerta.Saturada as e:
         texto = "Hay demasiadas consultas esperando en todo el sistema. Vuelva a intentarlo en unos segundos."
         raise Problema(503, texto, cabeceras={"Retry-After": SATURADA_S}) from e
 

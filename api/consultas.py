@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from api import acceso, espera
 from api.acceso import usuario_actual
 from api.actividad import anotar
-from api.admision import admision
+from api.admision import admision, limites
 from api.base import Rutas, db, paginar, sesion
 from api.documentos import documento, serie_borrada, tramos
 from api.errores import Problema, no_encontrado
@@ -36,6 +36,7 @@ from api.lugar import con_lugar
 from api.presupuestos import presupuestar
 from api.vistas import datos_clima, enlaces
 from shared import archivo, consultas, metricas
+from shared.admision import admitir
 from shared.clima import TipoConsulta
 from shared.cola import Timbre, clase_de, demora_s
 from shared.db import Sesiones
@@ -150,6 +151,8 @@ def cancelar(consulta_id: int) -> Respuesta:
 def reintentar(consulta_id: int) -> Respuesta:
     """Pide otra vez solo lo que falló, de una consulta en error o completada en parte."""
     consulta = _propia(consulta_id)
+    with limites(current_app.extensions["settings"]) as topes:
+        admitir(sesion(), consulta.usuario_id, 1, **topes)
     if not consultas.reintentar(sesion(), consulta.id, g.id_peticion):
         estado = f"La consulta está en estado «{consulta.estado}»"
         raise Problema(409, f"{estado}; solo se reintenta una en «error», o «completada» en parte.")

@@ -15,10 +15,10 @@ from random import uniform
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared import respuestas, resumenes, sitios
+from shared.admision import admitir
 from shared.cambios import cambio
 from shared.clima import (
     Encargo,
@@ -32,8 +32,8 @@ from shared.clima import (
 from shared.db import ahora, ms_desde
 from shared.filas import columnas_de, datos_de_clima, en_corto, encargo_de, juntos, participantes
 from shared.modelos import TRANSICIONES, CodigoError, Consulta, DatosClima, Estado
+from shared.usuarios import en_fila
 
-ACTIVAS = (Estado.PENDIENTE, Estado.PROCESANDO)
 PRIMER_TOQUE_S = 5  # the sweep rings if the first doorbell was not heard by then
 SIGUIENTE_TOQUE_S = 10
 ARRIENDO_S = {TipoConsulta.TIEMPO_REAL: 30, TipoConsulta.HISTORICO: 45}
@@ -52,14 +52,6 @@ CANDIDATAS = 8  # users tried before giving up, when others claim at the same ti
 
 class ClaveReutilizada(Exception):
     """The Idempotency-Key was used before with another body."""
-
-
-class Saturada(Exception):
-    """The installation has as many pendiente consultas as it will take."""
-
-
-class DemasiadasActivas(Exception):
-    """The user has MAX_ACTIVAS unfinished consultas already."""
 
 
 # when it was asked for, accepted or put back by reintentar; and its age
@@ -86,13 +78,10 @@ def crear(
 
     Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
     """
-    anterior = _con_clave(s, usuario_id, clave, huella)
-    if anterior:
+    en_fila(s, usuario_id)
+    if anterior := _con_clave(s, usuario_id, clave, huella):
         return anterior, True
-    if contar_activas(s, usuario_id) >= max_activas:
-        raise DemasiadasActivas
-    if contar_pendientes(s, max_pendientes) >= max_pendientes:
-        raise Saturada
+    admitir(s, usuario_id, 1, max_activas=max_activas, max_pendientes=max_pendientes)
     consulta = Consulta(
         usuario_id=usuario_id,
         ip_origen=ip,
@@ -102,27 +91,10 @@ def crear(
         tocar_en=ahora(PRIMER_TOQUE_S),
         **columnas_de(pedido),
     )
-    try:
-        with s.begin_nested():
-            s.add(consulta)
-    except IntegrityError:
-        ganadora = _con_clave(s, usuario_id, clave, huella)
-        if ganadora is None:
-            raise
-        return ganadora, True
+    s.add(consulta)
+    s.flush()
     s.refresh(consulta)
     return consulta, False
-
-
-def contar_pendientes(s: Session, tope: int) -> int:
-    """How many wait in the whole installation, counted up to `tope`."""
-    algunas = select(Consulta.id).where(Consulta.estado == Estado.PENDIENTE).limit(tope).subquery()
-    return s.scalars(select(func.count()).select_from(algunas)).one()
-
-
-def contar_activas(s: Session, usuario_id: int) -> int:
-    orden = select(func.count()).where(Consulta.usuario_id == usuario_id, Consulta.estado.in_(ACTIVAS))
-    return s.scalars(orden).one()
 
 
 def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Consulta | None:

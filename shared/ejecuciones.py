@@ -7,7 +7,7 @@ Beat asks for all of it every few seconds; two beats at once, or one killed in b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared import cron, lotes, programaciones
+from shared.admision import ACTIVAS, admitir, admitir_programadas
 from shared.clima import Pedido
-from shared.consultas import ACTIVAS, DemasiadasActivas, Saturada, contar_activas, contar_pendientes
 from shared.db import ahora, reloj
 from shared.modelos import Aviso, Consulta, Ejecucion, Estado, EstadoEjecucion, Programacion, Rol, Usuario
 
-PARTE_DE_PENDIENTES = 0.75  # of MAX_PENDIENTES; the rest is for those who wait at a screen
 RELOJ_ATRASADO_S = 60  # a clock set back by less changes nothing
 AVISAR_OTRA_VEZ_S, AVISAR_HASTA_S = 60, 86_400
 SIN_FAVORITAS = "No tenía ciudades favoritas. Guarde alguna, o indique los lugares en la programación."
@@ -38,13 +37,16 @@ class SinLugares(Exception):
 # --- starting --------------------------------------------------------------------------------------------
 
 
-def debidas(s: Session, limite: int = 100) -> list[tuple[int, datetime]]:
-    """(programacion, due time) of those that are due, the longest overdue first.
+def debidas(s: Session, menos: Collection[int] = (), limite: int = 100) -> list[tuple[int, datetime]]:
+    """(programacion, due time) of those that are due, but `menos`, the longest overdue first.
 
     One whose last run still goes on waits for its end, and one whose user may not ask, for that.
     """
     orden = select(Programacion.id, Programacion.proxima_en).where(
-        Programacion.proxima_en <= ahora(), de_quien_puede(), ~_en_curso(Programacion.id)
+        Programacion.proxima_en <= ahora(),
+        Programacion.id.not_in(menos),
+        de_quien_puede(),
+        ~_en_curso(Programacion.id),
     )
     filas = s.execute(orden.order_by(Programacion.proxima_en).limit(limite)).all()
     return [(fila.id, fila.proxima_en) for fila in filas]
@@ -55,8 +57,8 @@ def lanzar(
 ) -> Ejecucion | None:
     """Run what was due at `vista`, and with it, once, whatever came due since. avisar: the ping URL is to hear of it.
 
-    None: another beat was first, the programacion was changed, or that due time has run already. Raises Saturada,
-    and it stays due, while the installation has no room for it.
+    None: another beat was first, the programacion was changed, or that due time has run already. Raises Saturada
+    or DemasiadasActivas, and it stays due, while the installation, or the user's part of it, has no room for it.
     """
     p = programaciones.leer(s, programacion_id)
     if p is None:
@@ -66,9 +68,7 @@ def lanzar(
     if not _adelantar(s, p, vista, instante):
         return None
     pedidos = programaciones.pedidos(s, p, instante)
-    tope = int(max_pendientes * PARTE_DE_PENDIENTES)
-    if contar_pendientes(s, tope) + len(pedidos) > tope:
-        raise Saturada
+    admitir_programadas(s, p.usuario_id, len(pedidos), max_pendientes=max_pendientes)
     ejecucion = Ejecucion(programacion_id=p.id, prevista_en=prevista, saltadas=saltadas)
     return ejecucion if _iniciar(s, ejecucion, p, pedidos, avisar=avisar) else None
 
@@ -81,14 +81,11 @@ def ejecutar(s: Session, p: Programacion, *, max_activas: int, max_pendientes: i
     s.execute(select(Programacion.id).where(Programacion.id == p.id).with_for_update())
     if s.scalar(select(_en_curso(p.id))):
         raise EnCurso
-    if contar_activas(s, p.usuario_id) >= max_activas:
-        raise DemasiadasActivas
     instante = reloj(s)
     pedidos = programaciones.pedidos(s, p, instante)
     if not pedidos:
         raise SinLugares
-    if contar_pendientes(s, max_pendientes) + len(pedidos) > max_pendientes:
-        raise Saturada
+    admitir(s, p.usuario_id, len(pedidos), max_activas=max_activas, max_pendientes=max_pendientes)
     ejecucion = Ejecucion(programacion_id=p.id, prevista_en=instante, manual=True)
     _iniciar(s, ejecucion, p, pedidos, avisar=avisar)
     return ejecucion

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import case, func, insert, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared.admision import admitir
 from shared.clima import Pedido, TipoConsulta
-from shared.consultas import ClaveReutilizada, DemasiadasActivas, Saturada, contar_activas, contar_pendientes
+from shared.consultas import ClaveReutilizada
 from shared.db import ahora
 from shared.filas import columnas_de
 from shared.modelos import Consulta, Estado, Lote
+from shared.usuarios import en_fila
 
 MAXIMO = 500
 
@@ -31,24 +32,16 @@ def crear(
 ) -> tuple[Lote, bool]:
     """Accept 1 to MAXIMO consultas. Returns the lote and whether this clave had already created it.
 
-    It is taken whole as long as the user is under max_activas before it. The consultas are due at once: one stroke
-    of `tocar` rings for all of them. Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
+    The consultas are due at once: one stroke of `tocar` rings for all of them.
+    Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
     """
+    en_fila(s, usuario_id)
     if anterior := _con_clave(s, usuario_id, clave, huella):
         return anterior, True
-    if contar_activas(s, usuario_id) >= max_activas:
-        raise DemasiadasActivas
-    if contar_pendientes(s, max_pendientes) + len(pedidos) > max_pendientes:
-        raise Saturada
+    admitir(s, usuario_id, len(pedidos), max_activas=max_activas, max_pendientes=max_pendientes)
     lote = Lote(usuario_id=usuario_id, total=len(pedidos), clave_idempotencia=clave, huella=huella)
-    try:
-        with s.begin_nested():
-            s.add(lote)
-    except IntegrityError:
-        ganador = _con_clave(s, usuario_id, clave, huella)
-        if ganador is None:
-            raise
-        return ganador, True
+    s.add(lote)
+    s.flush()
     _llenar(s, lote, pedidos, ip_origen=ip, id_peticion=id_peticion)
     return lote, False
 

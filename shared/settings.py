@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     limite_login_cuenta: str = "10/minute"
     limite_registro: str = "100/hour"
     limite_api: str = "1200/minute"
-    max_activas: int = Field(200, ge=1)
+    max_activas: int = Field(500, ge=1)
     max_pendientes: int = Field(20_000, ge=1)
     avisos_url: SecretStr = Vacio
     avisos_hosts: Annotated[list[str], NoDecode] = ["hc-ping.com"]

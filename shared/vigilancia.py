@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.admision import ACTIVAS
 from shared.clima import TipoConsulta
-from shared.consultas import ACTIVAS
 from shared.db import ahora, ms_desde
 from shared.ejecuciones import de_quien_puede
 from shared.modelos import Consulta, Ejecucion, Estado, EstadoEjecucion, Programacion

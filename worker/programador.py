@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from shared import ejecuciones, metricas
-from shared.consultas import Saturada
+from shared.admision import DemasiadasActivas, Saturada
 from shared.db import Sesiones
 from shared.settings import Settings
 
@@ -31,9 +31,9 @@ class Programador:
         """
         if corregidas := self._sesiones.hacer(ejecuciones.corregir):
             log.warning("reloj_atrasado", programaciones=corregidas)
-        fin, rotas = monotonic() + LANZAR_S, set[int]()
+        fin, apartadas = monotonic() + LANZAR_S, set[int]()
         while monotonic() < fin:
-            debidas = [d for d in self._sesiones.hacer(ejecuciones.debidas) if d[0] not in rotas]
+            debidas = self._sesiones.hacer(lambda s: ejecuciones.debidas(s, apartadas))
             if not debidas:
                 return
             for programacion_id, prevista_en in debidas:
@@ -42,11 +42,14 @@ class Programador:
                 except Saturada:
                     log.warning("programaciones_sin_sitio", debidas=len(debidas))
                     return
+                except DemasiadasActivas as e:  # this user's part is full; that of others may not be
+                    log.warning("programacion_sin_sitio", programacion_id=programacion_id, esperan=e.activas)
+                    apartadas.add(programacion_id)
                 except OperationalError:  # nobody's fault but the database's
                     raise
                 except Exception:
                     log.exception("programacion_rota", programacion_id=programacion_id)
-                    rotas.add(programacion_id)
+                    apartadas.add(programacion_id)
 
     def cerrar(self) -> None:
         """End the runs whose consultas have all ended."""

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import archivo, consultas, usuarios
+from shared import admision, archivo, consultas, usuarios
 from shared.clima import (
     Encargo,
     EstadoFuente,
@@ -370,13 +370,13 @@ def test_la_posicion_cuenta_lo_que_espera_delante(s: Session) -> None:
 
 def test_la_instalacion_admite_un_maximo_de_pendientes(s: Session) -> None:
     c = crear(s)
-    with pytest.raises(consultas.Saturada):
+    with pytest.raises(admision.Saturada):
         consultas.crear(s, c.usuario_id, HOY, max_activas=100, max_pendientes=1)
 
 
 def test_hay_un_maximo_de_consultas_sin_terminar(s: Session) -> None:
     c = crear(s)
-    with pytest.raises(consultas.DemasiadasActivas):
+    with pytest.raises(admision.DemasiadasActivas):
         consultas.crear(s, c.usuario_id, HOY, max_activas=1)
 
 
