@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import bcrypt
-from sqlalchemy import Select, exists, or_, select, update
+from sqlalchemy import Select, bindparam, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -157,13 +157,17 @@ def anotar_login(s: Session, usuario: Usuario) -> None:
     s.execute(update(Usuario).where(Usuario.id == usuario.id).values(ultimo_login=ahora()))
 
 
+_CON_TOKEN = select(Usuario).where(  # built once: every request asks it
+    Usuario.id == bindparam("usuario_id"), Usuario.activo, ~exists().where(TokenRevocado.jti == bindparam("jti"))
+)
+
+
 def con_token(s: Session, usuario_id: int, jti: str, desde: str) -> Usuario | None:
     """The active user this token speaks for; None if it was revoked, outdated, or the user deactivated.
 
     desde: the user's `epoca` when the token was issued. It is compared for being the same, so no clock has a say.
     """
-    revocado = exists().where(TokenRevocado.jti == jti)
-    usuario = s.scalars(select(Usuario).where(Usuario.id == usuario_id, Usuario.activo, ~revocado)).one_or_none()
+    usuario = s.scalars(_CON_TOKEN, {"usuario_id": usuario_id, "jti": jti}).one_or_none()
     return usuario if usuario and epoca(usuario) == desde else None
 
 

@@ -48,7 +48,7 @@ def esperar(listo: Callable[[], T], que: str, espera_s: float = ESPERA_S) -> T:
 
     espera_s bounds a hang and measures nothing. Raises TimeoutError, which says what was waited for and what was seen.
     """
-    hasta = monotonic() + espera_s
+    hasta, pausa_s = monotonic() + espera_s, 0.01
     visto: object = "nothing: there was no time to look"
     while monotonic() < hasta:
         try:
@@ -57,7 +57,8 @@ def esperar(listo: Callable[[], T], que: str, espera_s: float = ESPERA_S) -> T:
             visto = hallado
         except (OSError, pymysql.Error, redis.RedisError) as e:
             visto = e
-        sleep(0.02)
+        sleep(pausa_s)
+        pausa_s = min(0.1, pausa_s * 1.3)  # looking costs, and what takes long is not looked at more closely
     raise TimeoutError(f"{que}: not within {espera_s:.0f} s; seen last: {visto!r}")
 
 
@@ -154,7 +155,9 @@ class MariaDB(Servidor):
         return self.ejecutar("SELECT 1")
 
     def ejecutar(self, sql: str) -> list[tuple[object, ...]]:
-        conexion = pymysql.connect(host="127.0.0.1", port=self.puerto, user="root", connect_timeout=2, autocommit=True)
+        conexion = pymysql.connect(
+            host="127.0.0.1", port=self.puerto, user="root", connect_timeout=2, autocommit=True, ssl_disabled=True
+        )
         with conexion, conexion.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())

@@ -74,7 +74,9 @@ def lugares(
     """All that was heard and is left of one run, by where."""
     sitio = carpeta / "canarios"
     celery = crear_celery(Settings(redis_url=entorno["REDIS_URL"]))
-    raiz = pymysql.connect(host="127.0.0.1", port=mariadb.puerto, user="root", database="cg_canarios", autocommit=True)
+    raiz = pymysql.connect(
+        host="127.0.0.1", port=mariadb.puerto, user="root", database="cg_canarios", autocommit=True, ssl_disabled=True
+    )
     with (
         closing(celery),
         raiz,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import structlog
@@ -25,8 +26,14 @@ metricas.preparar(settings.prometheus_multiproc_dir)
 app = crear_celery(settings)
 app.set_current()
 Presencia.url_redis = settings.url_redis  # not in app.conf, which Flower shows to whoever asks
-app.conf.update(include=["worker.tareas"], beat_schedule=AGENDA)
+app.conf.update(beat_schedule=AGENDA)
 app.steps["worker"].add(Presencia)
+
+
+@signals.celeryd_init.connect
+def _tareas(**_: Any) -> None:
+    """Of a worker only: beat, Flower and `inspect` know tasks by name, and start in half the time without them."""
+    import_module("worker.tareas")
 
 
 @signals.beat_init.connect

@@ -159,6 +159,7 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
 
 def _api(o: Opciones) -> Servicio:
     orden = [sys.executable, "-m", "gunicorn", "-c", "python:deploy.gunicorn_conf", "-b", f"{o.host}:{o.puerto}"]
+    orden.append("--preload")  # read once, before its processes part; on a server, where reload reads anew, each reads
     return Servicio("api", [*orden, "api:create_app()"], _responde(f"http://127.0.0.1:{o.puerto}/health"))
 
 

@@ -71,7 +71,7 @@ class MariaDBAtada(MariaDB):
         return VM2 if self.cable else "127.0.0.1"
 
     def url(self, base: str) -> str:
-        return f"mysql+pymysql://caos@{self.host}:{self.puerto}/{base}?charset=utf8mb4"
+        return f"mysql+pymysql://caos@{self.host}:{self.puerto}/{base}?charset=utf8mb4&ssl_disabled=true"
 
     def orden(self) -> list[str]:
         opciones = [o for o in super().orden() if not o.startswith("--bind-address")]
@@ -80,7 +80,9 @@ class MariaDBAtada(MariaDB):
 
     def ejecutar(self, sql: str, *valores: object) -> list[tuple[Any, ...]]:
         enchufe = str(self.carpeta / "m.sock")
-        conexion = pymysql.connect(unix_socket=enchufe, user="root", connect_timeout=5, autocommit=True)
+        conexion = pymysql.connect(
+            unix_socket=enchufe, user="root", connect_timeout=5, autocommit=True, ssl_disabled=True
+        )
         with conexion, conexion.cursor() as cursor:
             cursor.execute(sql, valores or None)
             return list(cursor.fetchall())

@@ -124,10 +124,11 @@ def test_una_consulta_mas_ancha_solo_pregunta_por_lo_que_no_se_sabe(con: Hacer) 
 @pytest.mark.parametrize("resolucion", list(Resolucion))
 def test_con_solapes_al_azar_la_serie_es_la_misma_que_sin_compartir(con: Hacer, resolucion: Resolucion) -> None:
     azar, sin, otra = Random(6), Archivo(), Archivo(31)
+    entre, hasta = (500, 130) if resolucion == Resolucion.DIARIA else (250, 65)  # of both, more than one piece
     proceso = con(openmeteo=sin, ideam=otra)
     for vuelta in range(14):
-        inicio = date(2023, 1, 1) + timedelta(azar.randrange(500))
-        periodo = dias_de(inicio, inicio + timedelta(azar.randrange(1, 130)), resolucion)
+        inicio = date(2023, 1, 1) + timedelta(azar.randrange(entre))
+        periodo = dias_de(inicio, inicio + timedelta(azar.randrange(1, hasta)), resolucion)
         sin.pedidos.clear()
         otra.pedidos.clear()
         compartida, fuentes = hecho(proceso, periodo)
