@@ -33,6 +33,7 @@ from api import (
     salud,
     usuarios,
 )
+from api.aforo import Aforo
 from api.base import Identificador, Json, api, db, limitador
 from shared import metricas as contadas
 from shared import registro
@@ -110,6 +111,8 @@ def _extensiones(app: Flask, settings: Settings) -> None:
         settings=settings,
         timbre=Timbre(crear_celery(settings)),
         cerradura=Cerradura(settings.bcrypt_rounds),
+        revista=salud.Revista(),
+        aforo=Aforo(settings.esperas_por_usuario, settings.esperas_por_proceso),
         cifrador=Cifrador(settings),
         redis=cliente_redis,
         escucha=Escucha(lambda: redis.Redis.from_url(settings.url_redis, socket_connect_timeout=1)),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from time import time
 from typing import ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, WrongTokenError
 from jwt import ExpiredSignatureError, PyJWTError
+from sqlalchemy.orm import Session
 
 from api.base import LECTURA, limitador, sesion
 from api.errores import Problema
@@ -79,6 +81,17 @@ def exigir_rol(*roles: Rol) -> None:
         raise Problema(403, SOLO_ADMIN if roles == (Rol.ADMIN,) else "Su rol no permite hacer esto.")
 
 
+def es_admin() -> bool:
+    """Does this request carry the live access token of an admin? Of a route that is open to all."""
+    if "Authorization" not in request.headers:
+        return False
+    try:
+        exigir_login()
+    except Problema:
+        return False
+    return usuario_actual().rol == Rol.ADMIN
+
+
 def con_login(vista: Callable[P, R]) -> Callable[P, R]:
     """A view that needs a live access token; who it speaks for goes to g.usuario."""
     return _antes(exigir_login, vista)
@@ -96,12 +109,28 @@ def usuario_actual() -> Usuario:
 
 def puede_leer(dueno_id: int) -> bool:
     """An operario reads what is theirs; consultor and admin read everything."""
-    return usuario_actual().id == dueno_id or usuario_actual().rol in (Rol.CONSULTOR, Rol.ADMIN)
+    return _lee(usuario_actual(), dueno_id)
 
 
 def puede_cambiar(dueno_id: int) -> bool:
     """What is theirs; an admin, everything. Keys and favourites are read by the same rule."""
     return usuario_actual().id == dueno_id or usuario_actual().rol == Rol.ADMIN
+
+
+def vigencia(dueno_id: int) -> Callable[[Session], bool]:
+    """Asked later, outside this request: does the caller's token still live, and may they read what is dueno_id's?"""
+    token = get_jwt()
+    usuario_id, jti, desde, vence = usuario_actual().id, token["jti"], token.get(EPOCA, ""), token["exp"]
+
+    def vigente(s: Session) -> bool:
+        usuario = usuarios.con_token(s, usuario_id, jti, desde) if time() < vence else None
+        return usuario is not None and _lee(usuario, dueno_id)
+
+    return vigente
+
+
+def _lee(usuario: Usuario, dueno_id: int) -> bool:
+    return usuario.id == dueno_id or usuario.rol in (Rol.CONSULTOR, Rol.ADMIN)
 
 
 def _antes(exigir: Callable[[], None], vista: Callable[P, R]) -> Callable[P, R]:

@@ -16,6 +16,7 @@ from api import acceso, espera
 from api.acceso import usuario_actual
 from api.actividad import anotar
 from api.admision import admision, limites
+from api.aforo import Aforo
 from api.base import Rutas, db, paginar, sesion
 from api.documentos import documento, serie_borrada, tramos
 from api.errores import Problema, no_encontrado
@@ -48,6 +49,10 @@ rutas.before_request(acceso.exigir_operario)
 log = structlog.get_logger()
 
 RETRY_MINIMO_S, RETRY_MAXIMO_S = 1, 60
+OYEN_S = "5"
+DEMASIADOS_OYEN = (
+    "Hay demasiadas peticiones suyas, o de todos, esperando cambios. Cierre alguna, o pregunte cada poco sin esperar."
+)
 PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\b", re.ASCII | re.IGNORECASE)
 VERSION = re.compile(r"\d{1,9}", re.ASCII)
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
@@ -117,6 +122,7 @@ def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
 @rutas.pide("Last-Event-ID")
 @rutas.response(200, EVENTO, content_type="text/event-stream", example=UN_EVENTO)
 @rutas.alt_response(204, description="Terminó, y Last-Event-ID es su último evento: un navegador ya no vuelve.")
+@rutas.alt_response(429, description="Ya escuchan demasiados: cierre alguno, o consulte cada poco.")
 def eventos(consulta_id: int) -> Response:
     """Un evento por cada cambio, hasta el final (Server-Sent Events; Last-Event-ID reanuda)."""
     consulta = _visible(consulta_id)
@@ -124,10 +130,16 @@ def eventos(consulta_id: int) -> Response:
     desde = int(ultimo) if VERSION.fullmatch(ultimo) else 0
     if consulta.estado.final and desde >= consulta.version:
         return Response(status=204)  # an EventSource comes back for ever, until it gets this
+    aforo: Aforo = current_app.extensions["aforo"]
+    quien, sigue = usuario_actual().id, acceso.vigencia(consulta.usuario_id)
     db.session.remove()  # nothing stays open while the client listens
-    flujo = espera.eventos(Sesiones(db.engine), current_app.extensions["escucha"], consulta_id, desde)
+    if not aforo.entrar(quien):
+        raise Problema(429, DEMASIADOS_OYEN, cabeceras={"Retry-After": OYEN_S})
+    flujo = espera.eventos(Sesiones(db.engine), current_app.extensions["escucha"], consulta_id, desde, sigue)
     cabeceras = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Response(flujo, 200, cabeceras, content_type="text/event-stream; charset=utf-8")
+    respuesta = Response(flujo, 200, cabeceras, content_type="text/event-stream; charset=utf-8")
+    respuesta.call_on_close(partial(aforo.salir, quien))  # also if not one byte of it was read
+    return respuesta
 
 
 @rutas.post("/<int:consulta_id>/cancelar")

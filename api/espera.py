@@ -11,7 +11,10 @@ from time import monotonic
 
 import orjson
 from flask import current_app
+from sqlalchemy.orm import Session
 
+from api.acceso import usuario_actual
+from api.aforo import Aforo
 from api.base import db, sesion
 from api.esquemas.consultas import ConsultaSalida
 from shared import archivo
@@ -25,7 +28,17 @@ ESQUEMA = ConsultaSalida()
 
 
 def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> None:
-    """Return when cumple(version, ended) holds for the consulta, or after `segundos`."""
+    """Return when cumple(version, ended) holds for the consulta, or after `segundos`; at once, if too many wait."""
+    aforo: Aforo = current_app.extensions["aforo"]
+    quien = usuario_actual().id
+    if aforo.entrar(quien):
+        try:
+            _esperar(consulta_id, cumple, segundos)
+        finally:
+            aforo.salir(quien)
+
+
+def _esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> None:
     escucha: Escucha = current_app.extensions["escucha"]
     hasta = monotonic() + segundos
     suceso = escucha.apuntar(consulta_id)
@@ -41,10 +54,13 @@ def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: flo
         escucha.borrar(consulta_id, suceso)
 
 
-def eventos(sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int) -> Iterator[bytes]:
+def eventos(
+    sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int, puede: Callable[[Session], bool]
+) -> Iterator[bytes]:
     """Server-Sent Events: the consulta each time its version passes `desde`, until it ends.
 
-    Changes that follow each other faster than they can be sent arrive as the last of them.
+    Changes that follow each other faster than they can be sent arrive as the last of them. puede: may whoever listens
+    still read it? Asked before each event, and every LATIDO_S: they hear nothing more once it is false.
     """
     suceso = escucha.apuntar(consulta_id)
     latido = monotonic() + LATIDO_S
@@ -54,8 +70,9 @@ def eventos(sesiones: Sesiones, escucha: Escucha, consulta_id: int, desde: int) 
             suceso.clear()
             with sesiones.transaccion() as s:
                 consulta = archivo.leer(s, consulta_id)
-            if consulta is None:
-                return
+                dice_algo = consulta is not None and (consulta.version > desde or monotonic() > latido)
+                if consulta is None or (dice_algo and not puede(s)):
+                    return
             if consulta.version > desde:
                 desde = consulta.version
                 yield _evento(consulta)

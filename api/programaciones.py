@@ -36,6 +36,7 @@ rutas = Rutas(
 )
 rutas.before_request(acceso.exigir_operario)
 
+OTRO_DIA_S = "3600"  # the day may end sooner, or much later
 NO_ENCAJA = "Ese cambio no encaja con el resto de la programación. Corrija estos campos y vuelva a enviar:"
 
 Respuesta = tuple[dict[str, Any], int, dict[str, str]]
@@ -117,10 +118,17 @@ def ejecutar(programacion_id: int) -> Respuesta:
     try:
         with limites(settings) as condiciones:
             ejecucion = ejecuciones.ejecutar(
-                sesion(), programacion, **condiciones, avisar=bool(settings.avisos_url.get_secret_value())
+                sesion(),
+                programacion,
+                **condiciones,
+                max_por_dia=settings.ejecuciones_por_dia,
+                avisar=bool(settings.avisos_url.get_secret_value()),
             )
     except ejecuciones.EnCurso as e:
         raise Problema(409, "La ejecución anterior no ha terminado. Espere a que termine.") from e
+    except ejecuciones.DemasiadasEjecuciones as e:
+        texto = ejecuciones.DEMASIADAS.format(settings.ejecuciones_por_dia)
+        raise Problema(429, texto, cabeceras={"Retry-After": OTRO_DIA_S}) from e
     except ejecuciones.SinLugares as e:
         raise Problema(409, ejecuciones.SIN_FAVORITAS) from e
     detalle = {"programacion_id": programacion.id, "lote_id": ejecucion.lote_id}

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
+from math import inf
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
 CONTADAS = 100_000  # due times in arrears are counted up to here
+SEGUIDAS = 24 * 60 // 15 * 2
 
 
 CINCO_CAMPOS = "Debe tener cinco campos: minuto, hora, día del mes, mes y día de la semana; por ejemplo «0 2 * * *»."
@@ -58,6 +60,15 @@ def siguiente(cron: str, zona_horaria: str, despues: datetime) -> datetime:
         return next(_instantes(cron, zona_horaria, despues))
     except (CronSimError, StopIteration) as e:
         raise CronInvalido(NUNCA) from e
+
+
+def intervalo_s(cron: str) -> float:
+    """The least time between two of its due times; inf: it has but one. Of clocks that do not change.
+
+    One that keeps an interval within a day is due at most once in each, so that SEGUIDAS hold every neighbour.
+    """
+    vistas = list(islice(_instantes(cron, "UTC", datetime.now(UTC)), SEGUIDAS))
+    return min((b - a).total_seconds() for a, b in pairwise(vistas)) if len(vistas) > 1 else inf
 
 
 def vencidas(cron: str, zona_horaria: str, primera: datetime, hasta: datetime) -> tuple[datetime, int]:

@@ -95,6 +95,24 @@ def _ms_desde_sqlite(element: ms_desde, compiler: SQLCompiler, **kw: Any) -> str
     return f"MIN(CAST(ROUND((julianday('now') - julianday({desde})) * 86400000) AS INTEGER), 2147483647)"
 
 
+class ms_entre(FunctionElement[int]):  # noqa: N801
+    """Milliseconds from the first instant column to the second; NULL if one of them is."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(ms_entre, "mysql", "mariadb")
+def _ms_entre_mysql(element: ms_entre, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(TIMESTAMPDIFF(MICROSECOND, {compiler.process(element.clauses, **kw)}) DIV 1000)"
+
+
+@compiles(ms_entre, "sqlite")
+def _ms_entre_sqlite(element: ms_entre, compiler: SQLCompiler, **kw: Any) -> str:
+    desde, hasta = (compiler.process(c, **kw) for c in element.clauses)
+    return f"CAST(ROUND((julianday({hasta}) - julianday({desde})) * 86400000) AS INTEGER)"
+
+
 def opciones_motor(settings: Settings) -> dict[str, Any]:
     """Engine options for this URL; Flask-SQLAlchemy and the worker use the same ones."""
     comunes = {"hide_parameters": True}  # errors are logged, and what was being written may be a password's hash

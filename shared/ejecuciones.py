@@ -23,6 +23,7 @@ from shared.modelos import Aviso, Consulta, Ejecucion, Estado, EstadoEjecucion, 
 
 RELOJ_ATRASADO_S = 60  # a clock set back by less changes nothing
 AVISAR_OTRA_VEZ_S, AVISAR_HASTA_S = 60, 86_400
+DEMASIADAS = "Ya hubo {} ejecuciones suyas ese día (UTC), el máximo. Espacie sus programaciones o borre alguna."
 SIN_FAVORITAS = "No tenía ciudades favoritas. Guarde alguna, o indique los lugares en la programación."
 
 
@@ -32,6 +33,10 @@ class EnCurso(Exception):
 
 class SinLugares(Exception):
     """It is for the user's favourites, and there are none."""
+
+
+class DemasiadasEjecuciones(Exception):
+    """The user has had as many runs today as one may."""
 
 
 # --- starting --------------------------------------------------------------------------------------------
@@ -53,12 +58,20 @@ def debidas(s: Session, menos: Collection[int] = (), limite: int = 100) -> list[
 
 
 def lanzar(
-    s: Session, programacion_id: int, vista: datetime, *, max_pendientes: int, avisar: bool = False
+    s: Session,
+    programacion_id: int,
+    vista: datetime,
+    *,
+    max_pendientes: int,
+    max_por_dia: int = 1_000_000,
+    avisar: bool = False,
 ) -> Ejecucion | None:
     """Run what was due at `vista`, and with it, once, whatever came due since. avisar: the ping URL is to hear of it.
 
-    None: another beat was first, the programacion was changed, or that due time has run already. Raises Saturada
-    or DemasiadasActivas, and it stays due, while the installation, or the user's part of it, has no room for it.
+    One without places, or of a user who has had max_por_dia runs today, is not run: an ejecucion in error says why, the
+    first time of several. None: that had been said, another beat was first, the programacion was changed, or that due
+    time has run already. Raises Saturada or DemasiadasActivas, and it stays due, while the installation, or the user's
+    part of it, has no room for it.
     """
     p = programaciones.leer(s, programacion_id)
     if p is None:
@@ -69,14 +82,27 @@ def lanzar(
         return None
     pedidos = programaciones.pedidos(s, p, instante)
     admitir_programadas(s, p.usuario_id, len(pedidos), max_pendientes=max_pendientes)
-    ejecucion = Ejecucion(programacion_id=p.id, prevista_en=prevista, saltadas=saltadas)
+    motivo = None if pedidos else SIN_FAVORITAS
+    if pedidos and _de_hoy(s, p.usuario_id, instante) >= max_por_dia:
+        pedidos, motivo = [], DEMASIADAS.format(max_por_dia)
+    if motivo and _dicho(s, p.id) == motivo:
+        return None
+    ejecucion = Ejecucion(programacion_id=p.id, prevista_en=prevista, saltadas=saltadas, motivo=motivo)
     return ejecucion if _iniciar(s, ejecucion, p, pedidos, avisar=avisar) else None
 
 
-def ejecutar(s: Session, p: Programacion, *, max_activas: int, max_pendientes: int, avisar: bool = False) -> Ejecucion:
+def ejecutar(
+    s: Session,
+    p: Programacion,
+    *,
+    max_activas: int,
+    max_pendientes: int,
+    max_por_dia: int = 1_000_000,
+    avisar: bool = False,
+) -> Ejecucion:
     """Run it now, due or not; when it is next due does not change.
 
-    Raises EnCurso, SinLugares, DemasiadasActivas and Saturada; nothing is written then.
+    Raises EnCurso, SinLugares, DemasiadasEjecuciones, DemasiadasActivas and Saturada; nothing is written then.
     """
     s.execute(select(Programacion.id).where(Programacion.id == p.id).with_for_update())
     if s.scalar(select(_en_curso(p.id))):
@@ -86,6 +112,8 @@ def ejecutar(s: Session, p: Programacion, *, max_activas: int, max_pendientes: i
     if not pedidos:
         raise SinLugares
     admitir(s, p.usuario_id, len(pedidos), max_activas=max_activas, max_pendientes=max_pendientes)
+    if _de_hoy(s, p.usuario_id, instante) >= max_por_dia:
+        raise DemasiadasEjecuciones
     ejecucion = Ejecucion(programacion_id=p.id, prevista_en=instante, manual=True)
     _iniciar(s, ejecucion, p, pedidos, avisar=avisar)
     return ejecucion
@@ -109,14 +137,28 @@ def _adelantar(s: Session, p: Programacion, vista: datetime, instante: datetime)
     return bool(resultado.rowcount == 1)  # type: ignore[attr-defined]
 
 
+def _de_hoy(s: Session, usuario_id: int, instante: datetime) -> int:
+    """Runs of this user that were due since midnight (UTC)."""
+    suyas = select(Programacion.id).where(Programacion.usuario_id == usuario_id)
+    hoy = instante.replace(hour=0, minute=0, second=0, microsecond=0)
+    orden = select(func.count()).where(Ejecucion.programacion_id.in_(suyas), Ejecucion.prevista_en >= hoy)
+    return s.scalars(orden.where(Ejecucion.total > 0)).one()
+
+
+def _dicho(s: Session, programacion_id: int) -> str | None:
+    """Why its last run was not made; None: it was."""
+    orden = select(Ejecucion.motivo).where(Ejecucion.programacion_id == programacion_id)
+    return s.scalars(orden.order_by(Ejecucion.id.desc()).limit(1)).one_or_none()
+
+
 def _iniciar(s: Session, ejecucion: Ejecucion, p: Programacion, pedidos: list[Pedido], *, avisar: bool) -> bool:
-    """Write the run and its lote. False: that due time has run already."""
+    """Write the run and its lote; without pedidos, in error. False: that due time has run already."""
     ejecucion.total = len(pedidos)
     ejecucion.estado = EstadoEjecucion.EN_CURSO if pedidos else EstadoEjecucion.ERROR
     if avisar:
         ejecucion.aviso, ejecucion.avisar_en = (Aviso.INICIO if pedidos else Aviso.FIN), reloj(s)
     if not pedidos:
-        ejecucion.motivo, ejecucion.terminada_en = SIN_FAVORITAS, reloj(s)
+        ejecucion.terminada_en = reloj(s)
     try:
         with s.begin_nested():
             s.add(ejecucion)

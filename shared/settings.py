@@ -9,16 +9,18 @@ import os
 import re
 from base64 import urlsafe_b64decode
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Annotated, Literal, NoReturn
 from urllib.parse import quote_plus, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRETOS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY")
 LARGO_MINIMO = 32  # bytes; RFC 7518 section 3.2 for HS256
 DIAS_MAXIMOS = 36_500
 ORIGEN = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?")
+REDES_PROPIAS = ("127.0.0.0/8", "::1/128", "100.64.0.0/10", "fd7a:115c:a1e0::/48")  # this machine and Tailscale's VPN
 PALABRAS_DE_EJEMPLO = ("change", "cambi", "example", "ejemplo", "default", "secret", "password", "clave")
 
 
@@ -67,11 +69,16 @@ class Settings(BaseSettings):
     journal_stream: str = ""
     cors_origins: Annotated[list[str], NoDecode, AfterValidator(_origenes)] = []
     proxies_de_confianza: int = Field(0, ge=0)
+    redes_propias: Annotated[list[IPvAnyNetwork], NoDecode] = [ip_network(r) for r in REDES_PROPIAS]
     limite_login: str = "60/minute"
     limite_login_cuenta: str = "10/minute"
     limite_registro: str = "100/hour"
     limite_api: str = "1200/minute"
+    esperas_por_usuario: int = Field(32, ge=1)
+    esperas_por_proceso: int = Field(120, ge=1)
     max_activas: int = Field(500, ge=1)
+    cron_minimo_s: int = Field(900, ge=60)
+    ejecuciones_por_dia: int = Field(500, ge=1)
     max_pendientes: int = Field(20_000, ge=1)
     avisos_url: SecretStr = Vacio
     avisos_hosts: Annotated[list[str], NoDecode] = ["hc-ping.com"]
@@ -114,7 +121,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _listas(cls, datos: dict[str, object]) -> dict[str, object]:
-        for nombre in ("cors_origins", "avisos_hosts"):
+        for nombre in ("cors_origins", "avisos_hosts", "redes_propias"):
             if isinstance(valor := datos.get(nombre), str):
                 datos[nombre] = [parte.strip() for parte in valor.split(",") if parte.strip()]
         return datos

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.admision import ACTIVAS
 from shared.clima import TipoConsulta
-from shared.db import ahora, ms_desde
+from shared.db import ahora, ms_desde, ms_entre
 from shared.ejecuciones import de_quien_puede
 from shared.modelos import Consulta, Ejecucion, Estado, EstadoEjecucion, Programacion
 
@@ -37,8 +37,14 @@ class Vigilancia:
 
 
 def programaciones(s: Session) -> Vigilancia:
-    recientes = select(Ejecucion).where(Ejecucion.terminada_en > ahora(-VENTANA_S))
-    filas = list(s.scalars(recientes))
+    fines = ("completadas", "parciales", "errores")
+    sumas: list[Any] = [func.sum(getattr(Ejecucion, como)) for como in fines]
+    atraso: Any = func.max(ms_entre(Ejecucion.prevista_en, Ejecucion.iniciada_en))
+    duracion: Any = func.max(ms_entre(Ejecucion.iniciada_en, Ejecucion.terminada_en))
+    recientes = select(Ejecucion.estado, func.count(), atraso, duracion, *sumas)
+    recientes = recientes.where(Ejecucion.terminada_en > ahora(-VENTANA_S)).group_by(Ejecucion.estado)
+    filas = s.execute(recientes).all()
+    cuantas: dict[Any, int] = {fila[0]: fila[1] for fila in filas}
     en_curso = select(func.count()).where(Ejecucion.estado == EstadoEjecucion.EN_CURSO)
     terminadas = [e for e in EstadoEjecucion if e != EstadoEjecucion.EN_CURSO]
     activas, atrasadas, atraso_ms = _atrasos(s)
@@ -47,10 +53,10 @@ def programaciones(s: Session) -> Vigilancia:
         atrasadas=atrasadas,
         atraso_s=atraso_ms / 1000,
         en_curso=s.scalars(en_curso).one(),
-        ejecuciones={estado.value: sum(e.estado == estado for e in filas) for estado in terminadas},
-        consultas={como: sum(getattr(e, como) for e in filas) for como in ("completadas", "parciales", "errores")},
-        atraso_maximo_s=max(((e.iniciada_en - e.prevista_en).total_seconds() for e in filas), default=0.0),
-        duracion_maxima_s=max((_duracion_s(e) for e in filas), default=0.0),
+        ejecuciones={estado.value: cuantas.get(estado, 0) for estado in terminadas},
+        consultas={como: sum(int(fila[4 + n]) for fila in filas) for n, como in enumerate(fines)},
+        atraso_maximo_s=max((fila[2] for fila in filas), default=0) / 1000,
+        duracion_maxima_s=max((fila[3] for fila in filas), default=0) / 1000,
     )
 
 
@@ -85,7 +91,3 @@ def _atrasos(s: Session) -> tuple[int, int, int]:
     tarde = select(func.count(), atraso).where(Programacion.proxima_en < ahora(-ATRASO_S), de_quien_puede())
     atrasadas, atraso_ms = s.execute(tarde).one()
     return s.scalars(tocan).one(), atrasadas, atraso_ms or 0
-
-
-def _duracion_s(e: Ejecucion) -> float:
-    return (e.terminada_en - e.iniciada_en).total_seconds() if e.terminada_en else 0.0

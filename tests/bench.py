@@ -84,6 +84,7 @@ def _esperas(carpeta: Path, mariadb: MariaDB, redis: Redis) -> None:
         tabla.add_column(titulo, justify="right")
     base = con_esquema(mariadb.crear_base("cg_bench_esperas"))
     ajustes = {"DATABASE_URL": base, "REDIS_URL": redis.url, "LIMITE_API": "1000000/minute"}
+    ajustes |= dict.fromkeys(("ESPERAS_POR_USUARIO", "ESPERAS_POR_PROCESO"), str(ESPERAN))
     api = Api(_sub(carpeta, "api"), ajustes=ajustes, opciones=("--threads", str(ESPERAN + 50)))
     try:
         api.arrancar()

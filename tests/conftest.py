@@ -179,6 +179,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 @pytest.fixture
 def cliente(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
     """A client of an application without data."""
+    app.extensions["revista"].olvidar()
     yield app.test_client()
     with redis.Redis.from_url(settings.url_redis) as r:
         r.flushall()

@@ -21,7 +21,7 @@ LANZAR_S = 20  # then the next tick goes on
 class Programador:
     def __init__(self, settings: Settings, sesiones: Sesiones) -> None:
         self._sesiones = sesiones
-        self._max_pendientes = settings.max_pendientes
+        self._topes = {"max_pendientes": settings.max_pendientes, "max_por_dia": settings.ejecuciones_por_dia}
         self._avisar = bool(settings.avisos_url.get_secret_value())
 
     def lanzar(self) -> None:
@@ -59,9 +59,7 @@ class Programador:
 
     def _lanzar(self, programacion_id: int, vista: datetime) -> None:
         ejecucion = self._sesiones.hacer(
-            lambda s: ejecuciones.lanzar(
-                s, programacion_id, vista, max_pendientes=self._max_pendientes, avisar=self._avisar
-            )
+            lambda s: ejecuciones.lanzar(s, programacion_id, vista, **self._topes, avisar=self._avisar)
         )
         if ejecucion is None:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import Booleano, BooleanoTexto, Entero, Instante, Lista, Opcion, Opciones, Texto
@@ -15,13 +16,15 @@ from shared import cron
 from shared.clima import Formato, Parametro, Proveedor, Resolucion, TipoConsulta
 from shared.modelos import EstadoEjecucion
 from shared.programaciones import LUGARES_MAXIMOS
+from shared.settings import Settings
 
+SEGUIDO = "Se repite demasiado seguido: entre dos horas debe haber {} minutos como mínimo."
 MAL_ZONA = "Debe ser una zona horaria de la base IANA, por ejemplo America/Bogota."
 O_LUGARES_O_FAVORITAS = "Envíe lugares, o favoritas con valor true; no los dos."
 
 
 class Cron(Texto):
-    """Five fields that are due some day."""
+    """Five fields that are due some day, and not again before CRON_MINIMO_S."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         expresion = " ".join(super()._deserialize(value, attr, data, **kwargs).split())
@@ -29,6 +32,9 @@ class Cron(Texto):
             cron.validar(expresion)
         except cron.CronInvalido as e:
             raise ValidationError(str(e)) from e
+        settings: Settings = current_app.extensions["settings"]
+        if cron.intervalo_s(expresion) < settings.cron_minimo_s:
+            raise ValidationError(SEGUIDO.format(settings.cron_minimo_s // 60))
         return expresion
 
 

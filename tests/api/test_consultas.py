@@ -370,11 +370,3 @@ def test_un_fallo_del_programa_no_ensena_nada(
 def test_el_documento_openapi_se_genera(cliente: FlaskClient) -> None:
     documento = json.loads(cliente.get("/api/openapi.json").data)
     assert set(documento["paths"]) >= {TR, HI, "/api/auth/login", "/api/consultas/{consulta_id}/descargar"}
-
-
-def test_listo_dice_como_esta_cada_parte(cliente: FlaskClient) -> None:
-    r = cliente.get("/health/ready")
-    assert r.status_code == 200
-    assert r.json["base_de_datos"] is r.json["redis"] is r.json["migraciones"] is True
-    assert r.json["trabajadores"] == 0
-    assert r.json["pendiente_mas_antigua_s"] is None

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, text
 
+from api.aforo import Aforo
 from api.base import db
 from shared import consultas
 from shared.cambios import MIRAR_CADA_S, Avisos
@@ -21,7 +22,7 @@ from shared.cola import anotar_fin, anunciar
 from shared.db import Sesiones, crear_motor
 from shared.modelos import CodigoError
 from shared.settings import Settings
-from tests.api.ayuda import entrar, problema
+from tests.api.ayuda import como, entrar, problema
 from tests.servidores import esperar
 
 TR = "/api/consultas/tiempo-real"
@@ -273,3 +274,87 @@ def test_retry_after_de_lo_que_espera_es_cuando_sigue(
     terminada = crear(cliente, con)
     terminar(trabajador, terminada)
     assert cliente.get(f"/api/consultas/{terminada}", headers=con).json["consulta"]["reanuda_en"] is None
+
+
+# --- who waits never starves who does not -----------------------------------------------------------------
+
+
+@pytest.fixture
+def dos_plazas(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of each user, three of all."""
+    monkeypatch.setitem(app.extensions, "aforo", Aforo(por_usuario=2, por_proceso=3))
+
+
+def plazas(app: Flask) -> int:
+    return int(app.extensions["aforo"]._esperan.total())
+
+
+@pytest.mark.usefixtures("dos_plazas")
+def test_quien_tiene_sus_plazas_ocupadas_no_espera_mas_y_los_demas_si(
+    app: Flask, cliente: FlaskClient, con: dict[str, str], trabajador: Hacer
+) -> None:
+    consulta_id, beto = crear(cliente, con), entrar(cliente, "beto")
+    ruta, de_beto = f"/api/consultas/{consulta_id}", f"/api/consultas/{crear(cliente, beto)}"
+    with ThreadPoolExecutor(3) as hilos:
+        largas = [hilos.submit(app.test_client().get, f"{ruta}?esperar=30", headers=con) for _ in range(2)]
+        en_espera(app, 2)
+        assert "Cierre alguna" in problema(cliente.get(f"{ruta}/eventos", headers=con), 429)["detail"]
+        r = cliente.get(f"{ruta}?esperar=30", headers=con)  # the state as it is, at once
+        assert (r.status_code, r.json["consulta"]["estado"], r.headers["Retry-After"]) == (200, "pendiente", "1")
+        r = cliente.post(TR, json={"ciudad": "Cali"}, headers=con | {"Prefer": "wait=30"})
+        assert (r.status_code, r.headers["Retry-After"]) == (202, "1")
+        largas.append(hilos.submit(app.test_client().get, f"{de_beto}?esperar=30", headers=beto))
+        en_espera(app, 3)  # another's places are another's
+        problema(cliente.get(f"{de_beto}/eventos", headers=beto), 429)  # but those of the process are counted too
+        for numero in (consulta_id, int(de_beto.rsplit("/", 1)[1])):
+            terminar(trabajador, numero)
+        assert [r.result(timeout=60).json["consulta"]["estado"] for r in largas] == ["completada"] * 3
+    assert plazas(app) == 0
+
+
+@pytest.mark.usefixtures("dos_plazas")
+@pytest.mark.parametrize("leidos", [0, 1, 2])
+def test_un_flujo_que_se_cierra_devuelve_su_plaza(
+    app: Flask, cliente: FlaskClient, con: dict[str, str], leidos: int
+) -> None:
+    ruta = f"/api/consultas/{crear(cliente, con)}/eventos"
+    for _ in range(3):
+        r = cliente.get(ruta, headers=con, buffered=False)
+        assert (r.status_code, plazas(app)) == (200, 1)
+        for _ in range(leidos):
+            next(r.response)  # type: ignore[call-overload]
+        r.close()
+        assert plazas(app) == 0
+
+
+@pytest.mark.parametrize("cambio", ["activo = 0", "rol = 'operario'"])
+def test_quien_deja_de_poder_leer_no_oye_nada_mas(
+    app: Flask, cliente: FlaskClient, con: dict[str, str], trabajador: Hacer, cambio: str
+) -> None:
+    consulta_id, carla = crear(cliente, con), como(app, cliente, "carla", "consultor")
+    flujo = cliente.get(f"/api/consultas/{consulta_id}/eventos", headers=carla, buffered=False)
+    oido: Any = iter(flujo.response)
+    assert next(oido).startswith(b"retry")
+    assert b"pendiente" in next(oido)
+    trabajador(lambda s: s.execute(text(f"UPDATE usuarios SET {cambio} WHERE username = 'carla'")))
+    terminar(trabajador, consulta_id)
+    assert list(oido) == []
+    flujo.close()
+
+
+def test_con_un_token_revocado_o_vencido_no_se_oye_nada_mas(
+    app: Flask, cliente: FlaskClient, con: dict[str, str], trabajador: Hacer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consulta_id = crear(cliente, con)
+    flujos = [cliente.get(f"/api/consultas/{consulta_id}/eventos", headers=con, buffered=False) for _ in range(2)]
+    oidos = [iter(f.response) for f in flujos]
+    for oido in oidos:
+        assert [next(oido)[:5], next(oido)[:3]] == [b"retry", b"id:"]
+    monkeypatch.setattr("api.acceso.time", lambda: 1e11)
+    trabajador(lambda s: consultas.tomar(s, consulta_id))
+    assert list(oidos[0]) == []
+    monkeypatch.undo()
+    cliente.post("/api/auth/logout", headers=con)
+    assert list(oidos[1]) == []
+    for flujo in flujos:
+        flujo.close()

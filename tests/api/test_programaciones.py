@@ -94,6 +94,9 @@ def test_la_lista_trae_las_propias_y_admin_puede_ver_todas(
         ({"cron": "60 * * * *"}, "cron"),  # each with its reason: tests/shared/test_cron.py
         ({"cron": "0 0 30 2 *"}, "cron"),
         ({"cron": "* * * * * *"}, "cron"),
+        ({"cron": "*/10 * * * *"}, "cron"),  # sooner again than CRON_MINIMO_S
+        ({"cron": "0,14 3 * * 1"}, "cron"),
+        ({"cron": "55,5 0,23 1 1 *"}, "cron"),
         ({"zona_horaria": "Bogotá"}, "zona_horaria"),
         ({"zona_horaria": "../etc/passwd"}, "zona_horaria"),
         ({"lugares": []}, "lugares"),
@@ -241,6 +244,7 @@ def test_health_y_metrics_dicen_que_no_se_ejecuto(
     with app.app_context():
         db.session.execute(update(Programacion).values(proxima_en=ahora(-4000)))
         db.session.commit()
+    app.extensions["revista"].olvidar()
     lista = cliente.get("/health/ready")
     assert lista.status_code == 200
     assert (lista.json["programaciones"]["atrasadas"], round(lista.json["programaciones"]["atraso_s"], -2)) == (1, 4000)
@@ -253,6 +257,7 @@ def test_health_y_metrics_dicen_que_no_se_ejecuto(
     for consulta_id in cliente.get(ultima["enlaces"]["lote"], headers=con).json["consultas"]:
         cliente.post(f"/api/consultas/{consulta_id}/cancelar", headers=con)
     programador.cerrar()
+    app.extensions["revista"].olvidar()
     lista = cliente.get("/health/ready")
     assert lista.json["programaciones"]["ultimas_24h"] == {"completada": 0, "parcial": 0, "error": 1}
     assert "Hay ejecuciones de las últimas 24 h que acabaron mal, en todo o en parte: 1." in lista.json["avisos"]

@@ -73,7 +73,14 @@ def test_la_api_recibe_las_cabeceras_que_pide_la_guia(eco: tuple[Nginx, Vistas])
     [
         *(b"/metrics", b"/metrics/", b"//metrics", b"/flower", b"/flowers/", b"/", b"/.env", b"/apix"),
         *(b"/api/../metrics", b"/api/%2e%2e/metrics", b"/api/..%2fmetrics", b"/api/x/../../metrics", b"/api"),
-        *(b"/health/../metrics", b"/api//../metrics", b"/api/./../metrics", b"/healthy", b"/metrics?/api/"),
+        *(
+            b"/health/../metrics",
+            b"/api//../metrics",
+            b"/api/./../metrics",
+            b"/healthy",
+            b"/health/ready",
+            b"/metrics?/api/",
+        ),
     ],
 )
 def test_nada_de_lo_de_dentro_se_alcanza_desde_fuera(eco: tuple[Nginx, Vistas], ruta: bytes) -> None:

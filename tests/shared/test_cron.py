@@ -128,3 +128,20 @@ def test_cada_dia_a_una_hora_es_una_vez_al_dia_y_siempre_despues(
         dias.append(siguiente.astimezone(ZoneInfo(zona)).date())
         anterior = siguiente
     assert dias == [dias[0] + timedelta(n) for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("expresion", "segundos"),
+    [
+        ("* * * * *", 60),
+        ("*/15 * * * *", 900),
+        ("*/20 3 * * *", 1200),
+        ("0,14 3 * * 1", 840),
+        ("55,5 0,23 * * *", 600),  # over midnight
+        ("0 2 * * *", 86_400),
+        ("0 2 29 2 *", 4 * 365 * 86_400 + 86_400),
+        ("59 23 31 12 *", 365 * 86_400),
+    ],
+)
+def test_el_intervalo_es_el_menor_entre_dos_seguidas(expresion: str, segundos: float) -> None:
+    assert cron.intervalo_s(expresion) == segundos

@@ -152,6 +152,46 @@ def test_sin_favoritas_la_ejecucion_dice_que_no_pudo(s: Session, usuario: Usuari
     assert e.terminada_en
 
 
+def test_sin_favoritas_se_dice_una_vez_y_no_cada_vez_que_toca(s: Session, usuario: Usuario) -> None:
+    p = crear(s, usuario, lugares=None)
+    for n in range(3):
+        vencer(s, p, hace=HORA * (4 - n))
+        assert len(lanzar(s)) == (n == 0)
+        assert p.proxima_en
+        assert p.proxima_en > reloj(s), "it goes on to its next time all the same"
+    favoritas.crear(s, usuario.id, nombre_ciudad="La finca", latitud=6.15, longitud=-75.37)
+    vencer(s, p, hace=timedelta(0))
+    assert [e.total for e in lanzar(s)] == [1]
+
+
+def test_un_dia_da_para_las_ejecuciones_que_se_digan(s: Session, usuario: Usuario) -> None:
+    otro = usuarios.crear(s, username="beto", email="b@b.co", password="x" * 8, rounds=4)
+    suyas_, ajena = [crear(s, usuario) for _ in range(4)], crear(s, otro)
+    s.execute(update(Programacion).values(proxima_en=reloj(s)))
+    s.expire_all()
+    hechas = {e.programacion_id: e for e in lanzar(s, max_por_dia=2)}
+    assert [hechas[p.id].total for p in (*suyas_, ajena)] == [2, 2, 0, 0, 2]
+    dicha = hechas[suyas_[2].id]
+    assert (dicha.estado, dicha.motivo) == (EstadoEjecucion.ERROR, ejecuciones.DEMASIADAS.format(2))
+    with pytest.raises(ejecuciones.DemasiadasEjecuciones), s.begin_nested():
+        ejecuciones.ejecutar(s, suyas_[3], max_activas=100, **CABEN, max_por_dia=2)
+    ayer = reloj(s) - timedelta(days=1)
+    s.execute(update(Ejecucion).where(Ejecucion.total > 0).values(prevista_en=ayer))
+    assert ejecuciones.ejecutar(s, suyas_[3], max_activas=100, **CABEN, max_por_dia=2).total == 2
+
+
+def test_la_parte_llena_de_uno_no_detiene_a_los_demas(s: Session, usuario: Usuario) -> None:
+    """Not even if so many of theirs are due that they are all that is looked at."""
+    otro = usuarios.crear(s, username="beto", email="b@b.co", password="x" * 8, rounds=4)
+    llenas, ajena = [crear(s, usuario).id for _ in range(3)], crear(s, otro)
+    s.execute(update(Programacion).where(Programacion.usuario_id == usuario.id).values(proxima_en=reloj(s) - HORA))
+    s.execute(update(Programacion).where(Programacion.id == ajena.id).values(proxima_en=reloj(s)))
+    assert [d[0] for d in ejecuciones.debidas(s, limite=3)] == llenas
+    assert [d[0] for d in ejecuciones.debidas(s, llenas, limite=3)] == [ajena.id]
+    with pytest.raises(DemasiadasActivas), s.begin_nested():
+        ejecuciones.lanzar(s, *ejecuciones.debidas(s)[0], max_pendientes=3)
+
+
 def test_mientras_la_anterior_sigue_espera_su_turno(s: Session, usuario: Usuario) -> None:
     p = crear(s, usuario)
     vencer(s, p)
