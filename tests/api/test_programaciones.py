@@ -96,7 +96,7 @@ def test_la_lista_trae_las_propias_y_admin_puede_ver_todas(
         ({"cron": "* * * * * *"}, "cron"),
         ({"cron": "*/10 * * * *"}, "cron"),  # sooner again than CRON_MINIMO_S
         ({"cron": "0,14 3 * * 1"}, "cron"),
-        ({"cron": "55,5 0,23 1 1 *"}, "cron"),
+        ({"cron": "55,5 0,23 * * *"}, "cron"),
         ({"zona_horaria": "Bogotá"}, "zona_horaria"),
         ({"zona_horaria": "../etc/passwd"}, "zona_horaria"),
         ({"lugares": []}, "lugares"),

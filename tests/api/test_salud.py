@@ -79,7 +79,7 @@ def test_preguntar_otra_vez_enseguida_no_mira_otra_vez(app: Flask, cliente: Flas
 def test_mil_ejecuciones_se_suman_en_la_base_y_no_se_leen(s: Session, motor: Engine) -> None:
     comun = {"zona_horaria": "UTC", "tipo": TipoConsulta.TIEMPO_REAL, "formato": Formato.JSON, "parametros": []}
     ahora = reloj(s)
-    p = Programacion(usuario_id=usuario(s), nombre="p", cron="0 * * * *", calculada_en=ahora, **comun)
+    p = Programacion(usuario_id=usuario(s), nombre="p", cron="0 * * * *", activa=True, calculada_en=ahora, **comun)
     s.add(p)
     s.flush()
     for n in range(1000):

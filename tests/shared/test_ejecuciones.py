@@ -160,7 +160,8 @@ def test_sin_favoritas_se_dice_una_vez_y_no_cada_vez_que_toca(s: Session, usuari
         assert p.proxima_en
         assert p.proxima_en > reloj(s), "it goes on to its next time all the same"
     favoritas.crear(s, usuario.id, nombre_ciudad="La finca", latitud=6.15, longitud=-75.37)
-    vencer(s, p, hace=timedelta(0))
+    s.execute(update(Ejecucion).values(prevista_en=reloj(s) - timedelta(days=1)))
+    vencer(s, p)
     assert [e.total for e in lanzar(s)] == [1]
 
 
