@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import structlog
@@ -35,6 +35,12 @@ def direccion() -> str | None:
         return str(ip_address((request.remote_addr or "").split("%")[0]))
     except ValueError:
         return None
+
+
+def red() -> str:
+    """The network that the client's address is of: what one person or one provider's customer has. "?": no address."""
+    quien = direccion()
+    return str(ip_network(f"{quien}/{64 if ':' in quien else 24}", strict=False)) if quien else "?"
 
 
 def anotar_rechazo(respuesta: Response) -> Response:

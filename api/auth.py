@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_jwt_extended import decode_token, get_jwt
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from api import acceso
 from api.acceso import usuario_actual
-from api.actividad import anotar
-from api.base import Rutas, limitador, sesion
+from api.actividad import anotar, red
+from api.base import Rutas, limitador, paginar, sesion
 from api.errores import Problema
-from api.esquemas.comunes import Mensaje
+from api.esquemas.comunes import Mensaje, Pagina
 from api.esquemas.cuentas import CambioPassword, Login, Logout, Registro, Tokens, UsuarioSobre
-from shared import usuarios
+from api.esquemas.reportes import Auditoria
+from shared import reportes, usuarios
+from shared.cola import PREFIJO
 from shared.db import plegar
 from shared.modelos import Usuario
 from shared.settings import Settings
 
 rutas = Rutas("auth", __name__, url_prefix="/api/auth", description="Cuentas y sesiones")
+CONOCIDA, CONOCIDA_S = f"{PREFIJO}conocida:", 30 * 86_400
 DESACTIVADA = "La cuenta está desactivada. Pida a un administrador que la active."
 OCUPADO = "Ya está en uso; elija otro."
 
@@ -36,10 +41,39 @@ def _settings() -> Settings:
 
 
 def _cuenta() -> str:
-    """The account somebody tries to enter, whatever case they type it in; a digest, for it may be their password."""
-    cuerpo = request.get_json(silent=True)
-    nombre = cuerpo.get("username") if isinstance(cuerpo, dict) else None
-    return f"cuenta:{sha256(plegar(str(nombre)).encode(errors='replace')).hexdigest()[:32]}"
+    """The account that somebody tries to enter, however they write its name; where there is none, a digest of what they
+    wrote, for it may be their password."""
+    if "cuenta" not in g:
+        cuerpo = request.get_json(silent=True)
+        escrito = str(cuerpo.get("username") if isinstance(cuerpo, dict) else None).strip()  # as Texto trims it
+        conocido = usuarios.buscar(sesion(), escrito) if len(escrito) <= 100 and escrito.isprintable() else None
+        digerido = sha256(plegar(escrito).encode(errors="replace")).hexdigest()[:32]
+        g.cuenta = f"cuenta:{conocido.id}" if conocido else f"nombre:{digerido}"
+    cuenta: str = g.cuenta
+    return cuenta
+
+
+def _cuenta_y_red() -> str:
+    return f"{_cuenta()}:{red()}"
+
+
+def _red_conocida() -> bool:
+    """Has this account been entered from this network lately? Guesses from elsewhere do not lock its owner out."""
+    cliente: Redis = current_app.extensions["redis"]
+    try:
+        return bool(cliente.exists(f"{CONOCIDA}{_cuenta_y_red()}"))
+    except RedisError:
+        return False
+
+
+def _entro() -> None:
+    """The right password: its failures are forgotten, and the network is known."""
+    for limite in limitador.current_limits:
+        if _cuenta() in limite.key:
+            limitador.limiter.clear(limite.limit, *limite.request_args)
+    cliente: Redis = current_app.extensions["redis"]
+    with suppress(RedisError):
+        cliente.set(f"{CONOCIDA}{_cuenta_y_red()}", "1", ex=CONOCIDA_S)
 
 
 def _propia_cuenta() -> str:
@@ -68,7 +102,7 @@ def register(datos: dict[str, Any]) -> dict[str, Any]:
     if not _settings().registro_abierto:
         raise Problema(403, "El registro está cerrado. Pida una cuenta a un administrador.")
     with ya_existe():
-        usuario = usuarios.crear(sesion(), **datos, rounds=_settings().bcrypt_rounds)
+        usuario = usuarios.crear(sesion(), **datos, rounds=_settings().bcrypt_rounds, red=red())
     anotar("registro", usuario.id)
     sesion().commit()
     return {"message": "Cuenta creada. Ya puede entrar en /api/auth/login.", "usuario": usuario}
@@ -76,7 +110,8 @@ def register(datos: dict[str, Any]) -> dict[str, Any]:
 
 @rutas.post("/login")
 @limitador.limit(lambda: _settings().limite_login)
-@limitador.limit(lambda: _settings().limite_login_cuenta, key_func=_cuenta, deduct_when=lambda r: r.status_code == 401)
+@limitador.limit(lambda: _settings().limite_login_cuenta, key_func=_cuenta_y_red)  # counted before it is checked
+@limitador.limit(lambda: _settings().limite_login_total, key_func=_cuenta, exempt_when=_red_conocida)
 @rutas.doc(security=[])
 @rutas.arguments(Login)
 @rutas.response(200, Tokens)
@@ -85,12 +120,13 @@ def login(datos: dict[str, Any]) -> dict[str, Any]:
     """Entra con usuario o correo y contraseña."""
     cerradura: usuarios.Cerradura = current_app.extensions["cerradura"]
     try:
-        usuario = cerradura.abrir(sesion(), datos["username"], datos["password"])
+        usuario = cerradura.abrir(sesion(), datos["username"], datos["password"], red())
     except usuarios.Desactivada as e:
         raise _no_entra(datos["username"], DESACTIVADA) from e
     if usuario is None:
         raise _no_entra(datos["username"], "Usuario o contraseña incorrectos.")
     usuarios.anotar_login(sesion(), usuario)
+    _entro()
     anotar("login", usuario.id)
     sesion().commit()
     return {
@@ -137,14 +173,23 @@ def cambiar_password(datos: dict[str, str]) -> dict[str, str]:
     """Cambia la contraseña; todas las sesiones abiertas, esta también, se cierran."""
     usuario = usuario_actual()
     sesion().commit()  # no transaction is held while bcrypt works
-    if not usuarios.coincide(datos["actual"], usuario.password_hash):
+    if not usuarios.coincide(datos["actual"], usuario.password_hash, red()):
         raise Problema(422, "La contraseña actual no es esa.", {"actual": ["No es su contraseña."]})
-    nuevo = usuarios.cifrar_password(datos["nueva"], _settings().bcrypt_rounds)
+    nuevo = usuarios.cifrar_password(datos["nueva"], _settings().bcrypt_rounds, red())
     if not usuarios.cambiar_password(sesion(), usuario, nuevo):
         raise Problema(409, "La contraseña se cambió mientras tanto. Vuelva a entrar.")
     anotar("cambiar_password", usuario.id)
     sesion().commit()
     return {"message": "Contraseña cambiada. Vuelva a entrar con la nueva."}
+
+
+@rutas.get("/actividad")
+@acceso.con_login
+@rutas.arguments(Pagina, location="query")
+@rutas.response(200, Auditoria)
+def actividad(filtros: dict[str, Any]) -> dict[str, Any]:
+    """Lo que se hizo con la cuenta propia, lo más nuevo primero: también quién intentó entrar y desde dónde."""
+    return paginar("registros", reportes.seleccionar_actividad, {"usuario_id": usuario_actual().id, **filtros})
 
 
 @rutas.get("/me")
@@ -158,7 +203,7 @@ def me() -> dict[str, Any]:
 def _no_entra(nombre: str, motivo: str) -> Problema:
     """Noted; what is no account's name is not, for it may be a password."""
     conocido = usuarios.buscar(sesion(), nombre)
-    anotar("login_fallido", None, {"username": conocido.username if conocido else None})
+    anotar("login_fallido", conocido.id if conocido else None, {"username": conocido.username if conocido else None})
     sesion().commit()
     return Problema(401, motivo, cabeceras=acceso.DESAFIO)
 

@@ -16,6 +16,12 @@ E = TypeVar("E", bound=StrEnum)
 FECHA = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ENTERO = re.compile(r"\d{1,9}", re.ASCII)
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # as it stands between the brackets of a pattern
+# also there: soft hyphens, joiners, fillers, bidi marks, variation selectors and tags; Unicode's Default_Ignorable
+INVISIBLE = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb" + f"{chr(0xE0000)}-{chr(0xE0FFF)}"
+)
+SIN_VERSE = re.compile(f"[{INVISIBLE}]")
 COMUNES = {
     "required": "Falta este campo.",
     "null": "No puede ser null.",
@@ -86,7 +92,10 @@ class EnteroTexto(fields.Integer):
 
 
 class Texto(fields.String):
-    """Unicode text without control characters, in NFC and trimmed. maximo: characters, before trimming and after."""
+    """Unicode text without control characters, in NFC and trimmed. maximo: characters, before trimming and after.
+
+    visible: nor what nobody sees, or what turns the writing around: of names, which people compare by eye.
+    """
 
     default_error_messages = {
         **COMUNES,
@@ -94,19 +103,22 @@ class Texto(fields.String):
         "invalid_utf8": "Debe ser texto en UTF-8.",
         "control": "No puede llevar saltos de línea ni caracteres de control.",
         "vacio": "No puede estar vacío.",
+        "invisible": "No puede llevar caracteres invisibles ni que cambien el sentido de la escritura.",
         "largo": "Puede tener {maximo} caracteres como mucho.",
     }
 
-    def __init__(self, *, maximo: int, **kwargs: Any) -> None:
+    def __init__(self, *, maximo: int, visible: bool = False, **kwargs: Any) -> None:
         metadata = {"maxLength": maximo, "minLength": 1, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
-        self.maximo = maximo
+        self.maximo, self.visible = maximo, visible
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
         if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value):
             raise self.make_error("control")
+        if self.visible and SIN_VERSE.search(value):
+            raise self.make_error("invisible")
         texto = unicodedata.normalize("NFC", value).strip()
         if not texto:
             raise self.make_error("vacio")

@@ -15,10 +15,15 @@ from apispec.ext.marshmallow.common import resolve_schema_instance
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields, validate
 
-from api.campos import CONTROL, EnteroTexto, Instante, Texto
+from api.campos import CONTROL, INVISIBLE, EnteroTexto, Instante, Texto
 from api.esquemas.ejemplos import EJEMPLOS
 
-TEXTO = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
+
+def _texto(menos: str) -> str:
+    return rf"^[^{menos}]*[^\s{menos}][^{menos}]*$"
+
+
+TEXTO, VISIBLE = _texto(CONTROL), _texto(CONTROL + INVISIBLE)
 SUELTOS: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "string": "texto", "object": {}}
 DE_PYTHON = {"integer": int, "number": int | float, "boolean": bool, "string": str, "array": list, "object": dict}
 POR_FORMATO = {"date": "2026-01-31", "date-time": "2026-01-31T15:04:05Z", "email": "ana@ejemplo.co"}
@@ -39,7 +44,9 @@ class Conversor(OpenAPIConverter):
             expr = exprs[0].removeprefix("^").removesuffix(r"\Z").removesuffix("$")
             espacios = rf"[^\S{CONTROL}]*" if isinstance(field, Texto) else ""  # which Texto trims
             return {"pattern": f"^{espacios}(?:{expr}){espacios}$"}
-        return {"pattern": TEXTO} if isinstance(field, Texto) and "anyOf" not in ret else {}
+        if not isinstance(field, Texto) or "anyOf" in ret:
+            return {}
+        return {"pattern": VISIBLE if field.visible else TEXTO}
 
     def instante(self, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, str]:
         if not isinstance(field, Instante):

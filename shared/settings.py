@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     proxies_de_confianza: int = Field(0, ge=0)
     redes_propias: Annotated[list[IPvAnyNetwork], NoDecode] = [ip_network(r) for r in REDES_PROPIAS]
     limite_login: str = "60/minute"
-    limite_login_cuenta: str = "10/minute"
+    limite_login_cuenta: str = "10/minute;50/hour"
+    limite_login_total: str = "100/hour"
     limite_registro: str = "100/hour"
     limite_api: str = "1200/minute"
     esperas_por_usuario: int = Field(32, ge=1)

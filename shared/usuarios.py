@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Any
 
 import bcrypt
@@ -18,8 +19,9 @@ from shared.modelos import LogActividad, Rol, TokenRevocado, Usuario
 
 LARGO_MAXIMO_BYTES = 72  # bcrypt reads no further
 EN_COLA = 16  # passwords of one process; at 0.3 s each, nobody waits longer than 5 s
-_cola = BoundedSemaphore(EN_COLA)
-_turno = Lock()
+DE_UNA_RED = 6  # of them
+_turno, _cuentan = Lock(), Lock()
+_en_cola: Counter[str] = Counter()
 
 
 class YaExiste(Exception):
@@ -31,7 +33,7 @@ class Desactivada(Exception):
 
 
 class Ocupado(Exception):
-    """More passwords wait to be checked than can be within a few seconds."""
+    """More passwords wait to be checked, of all or of one network, than can be within a few seconds."""
 
 
 class UltimoAdmin(Exception):
@@ -45,34 +47,35 @@ class Cerradura:
         self._rounds = rounds
         self._senuelo = cifrar_password("nadie", rounds)
 
-    def abrir(self, s: Session, nombre: str, password: str) -> Usuario | None:
+    def abrir(self, s: Session, nombre: str, password: str, red: str = "") -> Usuario | None:
         """The active user with this username or email and password, or None. Commits: no transaction waits for bcrypt.
 
-        Raises Desactivada, to whoever knows the password and to nobody else. A hash of another cost than today's is
-        renewed.
+        Raises Desactivada, to whoever knows the password and to nobody else; and Ocupado, by red: where it comes from.
+        A hash of another cost than today's is renewed.
         """
         encontrado = buscar(s, nombre)
         s.commit()
         guardado = encontrado.password_hash if encontrado else self._senuelo
-        if not coincide(password, guardado) or encontrado is None:
+        if not coincide(password, guardado, red) or encontrado is None:
             return None
         if not encontrado.activo:
             raise Desactivada
         if not guardado.startswith(self._senuelo[:7]):  # "$2b$12$"
-            nuevo = cifrar_password(password, self._rounds)
+            nuevo = cifrar_password(password, self._rounds, red)
             s.execute(update(Usuario).where(_sin_cambiar(encontrado)).values(password_hash=nuevo))
         return encontrado
 
 
-def cifrar_password(password: str, rounds: int) -> str:
-    """Its bcrypt hash, which costs 2**rounds. At most LARGO_MAXIMO_BYTES."""
-    with _por_turno():
+def cifrar_password(password: str, rounds: int, red: str = "") -> str:
+    """Its bcrypt hash, which costs 2**rounds. At most LARGO_MAXIMO_BYTES. Raises Ocupado."""
+    with _por_turno(red):
         return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
 
 
-def coincide(password: str, guardado: str) -> bool:
+def coincide(password: str, guardado: str, red: str = "") -> bool:
+    """Raises Ocupado."""
     clave = password.encode()
-    with _por_turno():
+    with _por_turno(red):
         igual = bcrypt.checkpw(clave[:LARGO_MAXIMO_BYTES], guardado.encode())
     return igual and len(clave) <= LARGO_MAXIMO_BYTES
 
@@ -86,9 +89,10 @@ def crear(
     nombre_completo: str | None = None,
     rol: Rol = Rol.OPERARIO,
     rounds: int,
+    red: str = "",
 ) -> Usuario:
-    """Add an account. Raises YaExiste (case does not count); nothing is written then."""
-    hash_ = cifrar_password(password, rounds)
+    """Add an account. Raises YaExiste (case does not count) and Ocupado; nothing is written then."""
+    hash_ = cifrar_password(password, rounds, red)
     usuario = Usuario(username=username, email=email, password_hash=hash_, nombre_completo=nombre_completo, rol=rol)
     try:
         with s.begin_nested():
@@ -219,12 +223,20 @@ def _sin_cambiar(usuario: Usuario) -> Any:
 
 
 @contextmanager
-def _por_turno() -> Iterator[None]:
-    """One bcrypt at a time in a process: it leaves the GIL, and several would take every core from the others."""
-    if not _cola.acquire(blocking=False):
-        raise Ocupado
+def _por_turno(red: str = "") -> Iterator[None]:
+    """One bcrypt at a time in a process: it leaves the GIL, and several would take every core from the others.
+
+    red: where the request comes from; DE_UNA_RED of the places in line, so that nobody fills it alone. "": ourselves.
+    """
+    with _cuentan:
+        if _en_cola.total() >= EN_COLA or (red and _en_cola[red] >= DE_UNA_RED):
+            raise Ocupado
+        _en_cola[red] += 1
     try:
         with _turno:
             yield
     finally:
-        _cola.release()
+        with _cuentan:
+            _en_cola[red] -= 1
+            if not _en_cola[red]:
+                del _en_cola[red]

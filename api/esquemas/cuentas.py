@@ -8,14 +8,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from api.campos import CONTROL, Booleano, BooleanoTexto, Instante, Opcion, Texto
+from api.campos import CONTROL, INVISIBLE, Booleano, BooleanoTexto, Instante, Opcion, Texto
 from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
 
-USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,50}", re.ASCII)
-ETIQUETA = rf"[^\s{CONTROL}.!-,/:-@\[-`{{-~]{{1,63}}"  # of a domain: letters of any script, digits, hyphens
-CORREO = re.compile(rf"[^@\s{CONTROL}]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
+USERNAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{1,48}[A-Za-z0-9_-]", re.ASCII)  # no dot at its ends
+ETIQUETA = rf"[^\s{CONTROL}{INVISIBLE}.!-,/:-@\[-`{{-~]{{1,63}}"  # of a domain: letters of any script, digits, hyphens
+CORREO = re.compile(rf"[^@\s{CONTROL}{INVISIBLE}]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
 
 
 def _clave_nueva(valor: str) -> None:
@@ -49,6 +49,7 @@ class _Clave(fields.String):
 def _correo(**opciones: Any) -> Texto:
     return Texto(
         maximo=100,
+        visible=True,
         validate=validate.Regexp(
             re.compile(CORREO.pattern + r"\Z", re.ASCII), error="Debe ser un correo, por ejemplo ana@ejemplo.co."
         ),
@@ -63,7 +64,7 @@ class Registro(Entrada):
         required=True,
         validate=validate.Regexp(
             re.compile(USERNAME.pattern + r"\Z", re.ASCII),
-            error="Entre 3 y 50 caracteres: letras sin acento, números, punto, guion o guion bajo.",
+            error="Entre 3 y 50 caracteres: letras sin acento, números, guion, guion bajo o, entre ellos, puntos.",
         ),
         metadata={"example": "ana.perez", "minLength": 3},
     )
@@ -74,11 +75,13 @@ class Registro(Entrada):
         load_only=True,
         metadata={"example": "una frase larga", "minLength": 8, "maxLength": 72, "format": "password"},
     )
-    nombre_completo = Texto(maximo=100, metadata={"example": "Ana Pérez"})
+    nombre_completo = Texto(maximo=100, visible=True, metadata={"example": "Ana Pérez"})
 
 
 class Login(Entrada):
-    username = Texto(maximo=100, required=True, metadata={"example": "ana.perez", "description": "Usuario o correo."})
+    username = Texto(
+        maximo=100, visible=True, required=True, metadata={"example": "ana.perez", "description": "Usuario o correo."}
+    )
     password = _Clave(required=True, load_only=True, validate=validate.Length(max=1024, error="Demasiado larga."))
 
 
@@ -128,7 +131,7 @@ class UsuarioNuevo(Registro):
 class CambiosUsuario(Cambios):
     rol = Opcion(Rol)
     activo = Booleano(metadata={"description": "false cierra sus sesiones al momento."})
-    nombre_completo = Texto(maximo=100, allow_none=True, metadata={"example": "Ana Pérez"})
+    nombre_completo = Texto(maximo=100, visible=True, allow_none=True, metadata={"example": "Ana Pérez"})
     email = _correo()
 
 

@@ -39,6 +39,7 @@ POST   /api/auth/refresh                      401   401     401       401   401 
 POST   /api/auth/logout                       401   200     200       200   200      401      401      401
 GET    /api/auth/me                           401   200     200       200   200      401      401      401
 POST   /api/auth/cambiar-password             401   200     200       200   200      401      401      401
+GET    /api/auth/actividad                    401   200     200       200   200      401      401      401
 POST   /api/consultas/tiempo-real             401   202     202       403   202      401      401      401
 POST   /api/consultas/historico               401   202     202       403   202      401      401      401
 GET    /api/consultas/mis-consultas           401   200     200       200   200      401      401      401

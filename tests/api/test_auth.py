@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from typing import Any
 
@@ -59,6 +61,11 @@ def test_un_usuario_o_correo_tomado_es_409_aunque_cambien_las_mayusculas(
         ({"username": " ana "}, None),  # trimmed
         ({"username": "ana\n"}, "username"),
         ({"username": 7}, "username"),
+        ({"username": ".ana"}, "username"),
+        ({"username": "ana."}, "username"),
+        ({"username": "an\u200ba"}, "username"),
+        ({"email": "an\u200ba@ejemplo.co"}, "email"),
+        ({"nombre_completo": "Ana\u202eperez"}, "nombre_completo"),
         ({"email": "ana"}, "email"),
         ({"email": "a@b"}, "email"),
         ({"password": "corta"}, "password"),
@@ -91,6 +98,108 @@ def test_los_fallos_de_una_cuenta_se_limitan(cliente: FlaskClient) -> None:
     problema(respuesta, 429)
     assert int(respuesta.headers["Retry-After"]) > 0
     assert cliente.post("/api/auth/login", json={"username": "beto", "password": "x"}).status_code == 401
+
+
+MALA = {"password": "mala"}
+
+
+@pytest.mark.parametrize("escrito", [" ana", "ana  ", "ANA", "ana@ejemplo.co", "Ana@Ejemplo.CO "])
+def test_escribir_el_nombre_de_otra_manera_no_da_mas_intentos(cliente: FlaskClient, escrito: str) -> None:
+    entrar(cliente)
+    for _ in range(9):
+        problema(cliente.post("/api/auth/login", json={"username": "ana", **MALA}), 401)
+    problema(cliente.post("/api/auth/login", json={"username": escrito, **MALA}), 401)
+    problema(cliente.post("/api/auth/login", json={"username": escrito, **MALA}), 429)
+
+
+@pytest.mark.parametrize("escrito", ["an\u200ba", "ana\u2060", "\u202eana", "ana\ufe0f", "ana\U000e0061", "ana\0"])
+def test_un_nombre_con_lo_que_no_se_ve_no_llega_a_la_clave(
+    cliente: FlaskClient, escrito: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entrar(cliente)
+    monkeypatch.setattr("shared.usuarios.coincide", lambda *_: pytest.fail("a password was checked"))
+    errores = problema(enviar(cliente, "/api/auth/login", {"username": escrito, **MALA}), 422)["errores"]
+    assert list(errores) == ["username"]
+
+
+def test_cincuenta_intentos_a_la_vez_son_diez(
+    cliente: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are counted before the password is looked at, not after it was wrong."""
+    entrar(cliente)
+    monkeypatch.setattr(usuarios, "EN_COLA", 100)
+    monkeypatch.setattr(usuarios, "DE_UNA_RED", 100)
+
+    def uno(_: int) -> int:
+        return app.test_client().post("/api/auth/login", json={"username": "ana", **MALA}).status_code
+
+    with ThreadPoolExecutor(50) as hilos:
+        assert Counter(hilos.map(uno, range(50))) == {401: 10, 429: 40}
+
+
+def test_quien_adivina_desde_fuera_no_deja_fuera_a_la_duena(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    mala, buena = {"username": "ana", **MALA}, {"username": "ana", "password": CLAVE}
+    for n in range(11):
+        lejos = {"REMOTE_ADDR": f"198.51.100.{n}"}
+        estado = cliente.post("/api/auth/login", json=mala, environ_base=lejos).status_code
+        assert estado == (401 if n < 10 else 429), "a network is one"
+    assert cliente.post("/api/auth/login", json=buena).status_code == 200
+
+
+def test_muchas_redes_juntas_tienen_tambien_un_limite_y_la_conocida_pasa(
+    cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entrar(cliente)  # from 127.0.0.1, which is known now
+    monkeypatch.setattr(settings, "limite_login_total", "20/hour")
+    mala, buena = {"username": "ana", **MALA}, {"username": "ana", "password": CLAVE}
+    estados = [
+        cliente.post("/api/auth/login", json=mala, environ_base={"REMOTE_ADDR": f"2001:db8:{n}::1"}).status_code
+        for n in range(21)
+    ]
+    assert estados == [401] * 20 + [429]
+    desconocida = {"REMOTE_ADDR": "203.0.113.7"}
+    problema(cliente.post("/api/auth/login", json=buena, environ_base=desconocida), 429)
+    assert cliente.post("/api/auth/login", json=buena).status_code == 200
+
+
+def test_la_espera_crece_con_los_intentos(
+    app: Flask, cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entrar(cliente)
+    monkeypatch.setattr(settings, "limite_login_cuenta", "2/minute;3/hour")
+    r = app.extensions["redis"]
+
+    def probar() -> int:
+        respuesta = cliente.post("/api/auth/login", json={"username": "ana", **MALA})
+        return int(respuesta.headers["Retry-After"]) if respuesta.status_code == 429 else 0
+
+    assert [probar(), probar()] == [0, 0]
+    assert 0 < probar() <= 60
+    for minuto in r.keys("*/1/minute"):  # it passes
+        r.delete(minuto)
+    assert [probar(), probar() > 60] == [0, True]
+
+
+def test_entrar_bien_olvida_los_fallos(cliente: FlaskClient) -> None:
+    entrar(cliente)
+    for _ in range(3):
+        for _ in range(9):
+            problema(cliente.post("/api/auth/login", json={"username": "ana", **MALA}), 401)
+        assert cliente.post("/api/auth/login", json={"username": "ana", "password": CLAVE}).status_code == 200
+
+
+def test_la_duena_ve_quien_intento_entrar(cliente: FlaskClient) -> None:
+    con, otro = entrar(cliente), entrar(cliente, "beto")
+    lejos = {"REMOTE_ADDR": "198.51.100.9"}
+    cliente.post("/api/auth/login", json={"username": "ana", **MALA}, environ_base=lejos)
+    registros = cliente.get("/api/auth/actividad", headers=con).json["registros"]
+    assert [r["accion"] for r in registros] == ["login_fallido", "login", "registro"]
+    assert registros[0]["ip_address"] == "198.51.100.9"
+    assert [r["accion"] for r in cliente.get("/api/auth/actividad", headers=otro).json["registros"]] == [
+        "login",
+        "registro",
+    ]
 
 
 def test_refrescar_da_un_token_que_sirve(cliente: FlaskClient) -> None:
