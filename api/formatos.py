@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from shared.series import Fila
 Tramos = Iterable[list[Fila]]
 ANCHOS = {"instante": 20, "hora_local": 25}
 PELIGROSOS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run the cell
+PARTE_PELIGROSA = re.compile(r"([,;\t\r\n][\s\"']*)(?=[=+@-])")  # where another separator than ours would begin a cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,16 @@ def linea(celdas: list[Any]) -> bytes:
 
 
 def neutralizar(celda: Any) -> Any:
-    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers. True is true."""
+    """Text that a spreadsheet would run gets an apostrophe; numbers, negative ones too, stay numbers. True is true.
+
+    Also within: where the list separator is `;`, as in Colombia, or a tab, a part of our cell is a cell.
+    """
     if isinstance(celda, bool):
         return str(celda).lower()
-    return f"'{celda}" if isinstance(celda, str) and celda.startswith(PELIGROSOS) else celda
+    if not isinstance(celda, str):
+        return celda
+    segura = PARTE_PELIGROSA.sub(r"\1'", celda)
+    return f"'{segura}" if celda.lstrip(" ").startswith(PELIGROSOS) else segura
 
 
 def _legible(campo: str, valor: Any, *, al_menos: bool) -> str:

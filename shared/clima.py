@@ -348,7 +348,8 @@ class Encargo:
 
     lugar is None while the city name still has to be looked up by a provider. creada_en, and edad_s when it was taken
     (since it was accepted, or put back by reintentar): by the database's clock. progreso: how far it had got.
-    programada: a programacion asked, and nobody waits at a screen. id_peticion: of the HTTP request that asked.
+    programada: a programacion asked. con_calma: nobody waits for this one at a screen; it queues with the historicos.
+    id_peticion: of the HTTP request that asked.
     """
 
     id: int
@@ -359,6 +360,7 @@ class Encargo:
     creada_en: datetime
     parcial: bool = False  # it had been answered in part before
     programada: bool = False
+    con_calma: bool = False
     id_peticion: str | None = None
     edad_s: float = 0.0
     progreso: int = 0

@@ -78,9 +78,10 @@ def crear(
 
     Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
     """
-    en_fila(s, usuario_id)
-    if anterior := _con_clave(s, usuario_id, clave, huella):
-        return anterior, True
+    if clave is not None:
+        en_fila(s, usuario_id)
+        if anterior := _con_clave(s, usuario_id, clave, huella):
+            return anterior, True
     admitir(s, usuario_id, 1, max_activas=max_activas, max_pendientes=max_pendientes)
     consulta = Consulta(
         usuario_id=usuario_id,
@@ -97,9 +98,7 @@ def crear(
     return consulta, False
 
 
-def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Consulta | None:
-    if clave is None:
-        return None
+def _con_clave(s: Session, usuario_id: int, clave: str, huella: str | None) -> Consulta | None:
     orden = select(Consulta).where(Consulta.usuario_id == usuario_id, Consulta.clave_idempotencia == clave)
     consulta = s.scalars(orden).one_or_none()
     if consulta and consulta.huella != huella:

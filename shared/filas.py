@@ -20,6 +20,7 @@ from shared.clima import (
     Periodo,
     Proveedor,
     Resultado,
+    TipoConsulta,
     Ubicacion,
     fuente_json,
 )
@@ -73,6 +74,7 @@ def encargo_de(fila: Mapping[Any, Any], edad_s: float = 0.0) -> Encargo:
         fila["creada_en"],
         parcial=fila["parcial"],
         programada=fila["programacion_id"] is not None,
+        con_calma=fila["cola"] == TipoConsulta.HISTORICO,
         id_peticion=fila["id_peticion"],
         edad_s=edad_s,
         progreso=fila["progreso"],

@@ -32,12 +32,14 @@ def crear(
 ) -> tuple[Lote, bool]:
     """Accept 1 to MAXIMO consultas. Returns the lote and whether this clave had already created it.
 
-    The consultas are due at once: one stroke of `tocar` rings for all of them.
+    The consultas are due at once: one stroke of `tocar` rings for all of them. They queue with the historicos, where
+    users take turns: five hundred of one never stand before another's single one.
     Raises ClaveReutilizada, DemasiadasActivas and Saturada; nothing is written then.
     """
-    en_fila(s, usuario_id)
-    if anterior := _con_clave(s, usuario_id, clave, huella):
-        return anterior, True
+    if clave is not None:
+        en_fila(s, usuario_id)
+        if anterior := _con_clave(s, usuario_id, clave, huella):
+            return anterior, True
     admitir(s, usuario_id, len(pedidos), max_activas=max_activas, max_pendientes=max_pendientes)
     lote = Lote(usuario_id=usuario_id, total=len(pedidos), clave_idempotencia=clave, huella=huella)
     s.add(lote)
@@ -47,11 +49,11 @@ def crear(
 
 
 def crear_programado(s: Session, usuario_id: int, pedidos: list[Pedido], programacion_id: int) -> Lote:
-    """The lote of a run of a programacion, under whatever limits the caller has; it queues with the historico."""
+    """The lote of a run of a programacion, under whatever limits the caller has."""
     lote = Lote(usuario_id=usuario_id, total=len(pedidos))
     s.add(lote)
     s.flush()
-    _llenar(s, lote, pedidos, programacion_id=programacion_id, cola=TipoConsulta.HISTORICO)
+    _llenar(s, lote, pedidos, programacion_id=programacion_id)
     return lote
 
 
@@ -79,13 +81,11 @@ def progreso(s: Session, lote_id: int) -> int:
 
 
 def _llenar(s: Session, lote: Lote, pedidos: list[Pedido], **comunes: Any) -> None:
-    comunes |= {"usuario_id": lote.usuario_id, "lote_id": lote.id}
+    comunes |= {"usuario_id": lote.usuario_id, "lote_id": lote.id, "cola": TipoConsulta.HISTORICO}
     s.execute(insert(Consulta).values(tocar_en=ahora()), [columnas_de(pedido) | comunes for pedido in pedidos])
 
 
-def _con_clave(s: Session, usuario_id: int, clave: str | None, huella: str | None) -> Lote | None:
-    if clave is None:
-        return None
+def _con_clave(s: Session, usuario_id: int, clave: str, huella: str | None) -> Lote | None:
     orden = select(Lote).where(Lote.usuario_id == usuario_id, Lote.clave_idempotencia == clave)
     lote = s.scalars(orden).one_or_none()
     if lote and lote.huella != huella:

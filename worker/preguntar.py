@@ -43,7 +43,7 @@ LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
 class Pregunta:
     """What is asked of every provider. periodo None: now. plazo: a time.monotonic() value for all of them.
 
-    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S. programada: nobody waits at a screen.
+    max_edad_s: how old a shared answer may be; None: EDAD_POR_DEFECTO_S. con_calma: nobody waits at a screen.
     """
 
     usuario_id: int
@@ -52,11 +52,11 @@ class Pregunta:
     plazo: float
     periodo: Periodo | None = None
     max_edad_s: float | None = None
-    programada: bool = False
+    con_calma: bool = False
 
     @property
     def prisa(self) -> bool:
-        return self.periodo is None and not self.programada
+        return self.periodo is None and not self.con_calma
 
 
 @dataclass(frozen=True, slots=True)

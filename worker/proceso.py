@@ -127,7 +127,7 @@ class Proceso:
             campos=frozenset(campos),
             plazo=plazo,
             max_edad_s=encargo.pedido.max_edad_s,
-            programada=encargo.programada,
+            con_calma=encargo.con_calma,
         )
         previas = self._previas(encargo)
         preguntas = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.formatos import FORMATOS, Documento, neutralizar
+from api.formatos import FORMATOS, Documento, linea, neutralizar
 from shared.clima import Formato
 
 FUENTE = {"proveedor": "openmeteo", "estado": "usada", "atribucion": "CC BY 4.0", "valores": {"temperatura": 0.0}}
@@ -82,10 +82,31 @@ def test_el_csv_de_tiempo_real_es_una_fila() -> None:
     assert (fila["consulta_id"], fila["temperatura"], fila["fuentes"]) == ("7", "0.0", "openmeteo")
 
 
-@pytest.mark.parametrize("peligro", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("peligro", ["=1+1", "+1", "-1+1", "@SUM(A1)", " =1", "  +1"])
 def test_una_celda_que_una_hoja_de_calculo_ejecutaria_se_neutraliza(peligro: str) -> None:
     assert celdas(escribir(Formato.CSV, [], ciudad=peligro))[0]["ciudad"] == f"'{peligro}"
     assert celdas(escribir(Formato.CSV, ["fecha"]))[0]["descripcion_clima"] == "'=HYPERLINK(1)"
+
+
+@pytest.mark.parametrize(
+    ("dado", "seguro"),
+    [
+        ("Cali;=HYPERLINK(1);x", "Cali;'=HYPERLINK(1);x"),
+        ("Cali,+1", "Cali,'+1"),
+        ("Cali\t@SUM(A1)", "Cali\t'@SUM(A1)"),
+        ("Cali; -1+1", "Cali; '-1+1"),
+        ('Cali;"=1"', 'Cali;"\'=1"'),
+        ("a\n=1", "a\n'=1"),
+        ("\t=1", "'\t'=1"),
+        ("=1;=2", "'=1;'=2"),
+        ("Bogotá, D.C.", "Bogotá, D.C."),
+        ("10-12; tarde", "10-12; tarde"),
+    ],
+)
+def test_tampoco_lo_que_otro_separador_haria_celda(dado: str, seguro: str) -> None:
+    assert neutralizar(dado) == seguro
+    (fila,) = csv.reader(io.StringIO(linea([dado]).decode()))
+    assert fila == [seguro]
 
 
 @pytest.mark.parametrize("numero", [-3.5, 0, 0.0, None])

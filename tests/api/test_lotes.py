@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from api.base import db
+from shared import consultas
+from shared.clima import TipoConsulta
+from shared.modelos import Consulta
 from shared.settings import Settings
 from tests.api.ayuda import entrar, problema
 from worker.proceso import Proceso
@@ -71,13 +76,54 @@ def test_un_lote_lleva_entre_una_y_quinientas(cliente: FlaskClient, cuantas: int
     assert list(cuerpo["errores"]) == ["consultas"]
 
 
-def test_quinientas_caben_aunque_pasen_del_maximo_de_activas(cliente: FlaskClient) -> None:
+def test_quinientas_caben_en_una_cuenta_vacia_y_ni_una_mas(cliente: FlaskClient) -> None:
     con = entrar(cliente)
     lugares = [{"tipo": "tiempo_real", "latitud": n / 100, "longitud": 0} for n in range(500)]
     assert len(pedir(cliente, con, *lugares).json["consultas"]) == 500
     respuesta = pedir(cliente, con, AHORA)
     problema(respuesta, 429)
     assert respuesta.headers["Retry-After"]
+    assert respuesta.json["detail"].startswith("Puede tener 500 consultas sin terminar: tiene 500 y pide 1 más.")
+
+
+def test_un_lote_que_no_cabe_entero_no_entra_en_parte(
+    cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "max_activas", 3)
+    con = entrar(cliente)
+    assert pedir(cliente, con, AHORA, AHORA).status_code == 202
+    assert problema(pedir(cliente, con, AHORA, AHORA), 429)["detail"].endswith("Espere a que acaben algunas.")
+    assert problema(pedir(cliente, con, *[AHORA] * 4), 429)["detail"].endswith("Envíe menos de una vez.")
+    assert cliente.get("/api/consultas/mis-consultas", headers=con).json["total"] == 2
+    assert pedir(cliente, con, AHORA).status_code == 202
+
+
+def test_reintentar_pasa_por_la_misma_puerta(
+    cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "max_activas", 2)
+    con = entrar(cliente)
+    primera, segunda = pedir(cliente, con, AHORA, AHORA).json["consultas"]
+    cliente.post(f"/api/consultas/{primera}/cancelar", headers=con)
+    assert pedir(cliente, con, AHORA).status_code == 202
+    problema(cliente.post(f"/api/consultas/{primera}/reintentar", headers=con), 429)
+    cliente.post(f"/api/consultas/{segunda}/cancelar", headers=con)
+    assert cliente.post(f"/api/consultas/{primera}/reintentar", headers=con).status_code == 202
+
+
+def test_las_de_un_lote_esperan_su_turno_con_los_historicos(app: Flask, cliente: FlaskClient) -> None:
+    ana, beto = entrar(cliente), entrar(cliente, "beto")
+    pedir(cliente, ana, *[AHORA] * 5)
+    (de_beto,) = pedir(cliente, beto, AHORA).json["consultas"]
+    with app.app_context():
+        s = db.session()
+        assert set(s.scalars(select(Consulta.cola))) == {TipoConsulta.HISTORICO}
+        primero = consultas.tomar_justa(s, TipoConsulta.HISTORICO)
+        segundo = consultas.tomar_justa(s, TipoConsulta.HISTORICO)
+        assert primero
+        assert segundo
+        assert (segundo.id, primero.con_calma) == (de_beto, True)
+        s.rollback()
 
 
 def test_la_misma_clave_de_idempotencia_es_el_mismo_lote_tambien_a_la_vez(app: Flask, cliente: FlaskClient) -> None:
