@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 from math import inf
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -68,7 +68,7 @@ def intervalo_s(cron: str) -> float:
     One that keeps an interval within a day is due at most once in each, so that SEGUIDAS hold every neighbour.
     """
     vistas = list(islice(_instantes(cron, "UTC", datetime.now(UTC)), SEGUIDAS))
-    return inf
+    return min((b - a).total_seconds() for a, b in pairwise(vistas)) if len(vistas) > 1 else inf
 
 
 def vencidas(cron: str, zona_horaria: str, primera: datetime, hasta: datetime) -> tuple[datetime, int]:
