@@ -155,12 +155,12 @@ def test_sin_favoritas_la_ejecucion_dice_que_no_pudo(s: Session, usuario: Usuari
 def test_sin_favoritas_se_dice_una_vez_y_no_cada_vez_que_toca(s: Session, usuario: Usuario) -> None:
     p = crear(s, usuario, lugares=None)
     for n in range(3):
-        vencer(s, p, hace=HORA * (4 - n))
+        vencer(s, p)
         assert len(lanzar(s)) == (n == 0)
+        s.execute(update(Ejecucion).values(prevista_en=reloj(s) - timedelta(days=1)))  # of another time
         assert p.proxima_en
         assert p.proxima_en > reloj(s), "it goes on to its next time all the same"
     favoritas.crear(s, usuario.id, nombre_ciudad="La finca", latitud=6.15, longitud=-75.37)
-    s.execute(update(Ejecucion).values(prevista_en=reloj(s) - timedelta(days=1)))
     vencer(s, p)
     assert [e.total for e in lanzar(s)] == [1]
 
