@@ -32,6 +32,7 @@ VENCIDO = "El token venció. Pida otro en /api/auth/refresh o vuelva a entrar."
 INVALIDO = "El token no sirve (cerró la sesión, cambió la clave o la cuenta está inactiva). Vuelva a entrar."
 SOLO_LECTURA = "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol."
 SOLO_ADMIN = "Solo un administrador puede hacer esto."
+LARGO_ID = 10  # digits of an INT
 EPOCA = "epoca"  # claim: usuarios.epoca when the token was issued
 
 
@@ -120,7 +121,7 @@ def puede_cambiar(dueno_id: int) -> bool:
 def vigencia(dueno_id: int) -> Callable[[Session], bool]:
     """Asked later, outside this request: does the caller's token still live, and may they read what is dueno_id's?"""
     token = get_jwt()
-    usuario_id, jti, desde, vence = usuario_actual().id, token["jti"], token.get(EPOCA, ""), token["exp"]
+    usuario_id, jti, desde, vence = usuario_actual().id, token["jti"], token[EPOCA], token["exp"]
 
     def vigente(s: Session) -> bool:
         usuario = usuarios.con_token(s, usuario_id, jti, desde) if time() < vence else None
@@ -153,8 +154,9 @@ def _exigir(*, refresh: bool) -> None:
         raise Problema(401, SIN_TOKEN, cabeceras=DESAFIO) from e
     token = get_jwt()
     quien = token["sub"]
-    usuario_id = int(quien) if quien.isdecimal() else 0
-    usuario = usuarios.con_token(sesion(), usuario_id, token["jti"], token.get(EPOCA, ""))
+    usuario_id = int(quien) if len(quien) <= LARGO_ID and quien.isdecimal() else 0
+    completo = isinstance(token["jti"], str) and isinstance(token.get(EPOCA), str) and "exp" in token
+    usuario = usuarios.con_token(sesion(), usuario_id, token["jti"], token[EPOCA]) if completo else None
     if usuario is None:
         raise Problema(401, INVALIDO, cabeceras=DESAFIO)
     g.usuario = usuario

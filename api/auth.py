@@ -68,11 +68,11 @@ def _red_conocida() -> bool:
 
 def _entro() -> None:
     """The right password: its failures are forgotten, and the network is known."""
-    for limite in limitador.current_limits:
-        if _cuenta() in limite.key:
-            limitador.limiter.clear(limite.limit, *limite.request_args)
     cliente: Redis = current_app.extensions["redis"]
     with suppress(RedisError):
+        for limite in limitador.current_limits:
+            if _cuenta() in limite.key:
+                limitador.limiter.clear(limite.limit, *limite.request_args)
         cliente.set(f"{CONOCIDA}{_cuenta_y_red()}", "1", ex=CONOCIDA_S)
 
 

@@ -110,7 +110,7 @@ def leer(opciones: dict[str, int], consulta_id: int) -> Respuesta:
     """Una consulta y, si terminó bien, sus datos. Con esperar, responde en cuanto cambia o termina."""
     consulta = _visible(consulta_id)
     if opciones["esperar"]:
-        consulta = _esperada(consulta, opciones["esperar"])
+        consulta = _esperada(consulta, opciones["esperar"]) or consulta
     etiqueta = f"{consulta.id}-{consulta.version}"
     cabeceras = {"ETag": f'"{etiqueta}"', "Cache-Control": "private, no-cache", **_retry_after(consulta)}
     if request.if_none_match.contains_weak(etiqueta):  # nginx makes an ETag weak when it compresses the answer
@@ -224,9 +224,8 @@ def _aceptada(consulta: Consulta, repetida: bool) -> Respuesta:
     log.info("consulta_aceptada", consulta_id=consulta.id)
     cuerpo, estado, cabeceras = _en_marcha(consulta)
     segundos = _prefiere_esperar()
-    if segundos:
+    if segundos and (esperada := _esperada(consulta, segundos, hasta_el_final=True)):
         cabeceras["Preference-Applied"] = f"wait={segundos}"
-        esperada = _esperada(consulta, segundos, hasta_el_final=True)
         cuerpo = _sobre(esperada)
         if esperada.estado.final:
             del cabeceras["Retry-After"]
@@ -241,16 +240,18 @@ def _en_marcha(consulta: Consulta) -> Respuesta:
     return _sobre(consulta), 202, {"Location": enlaces(consulta)["self"], **_retry_after(consulta)}
 
 
-def _esperada(consulta: Consulta, segundos: int, *, hasta_el_final: bool = False) -> Consulta:
-    """The consulta once it ended or, with If-None-Match, once its ETag is another; or as it is after `segundos`."""
+def _esperada(consulta: Consulta, segundos: int, *, hasta_el_final: bool = False) -> Consulta | None:
+    """The consulta once it ended or, with If-None-Match, once its ETag is another; or as it is after `segundos`.
+
+    None: too many wait already.
+    """
     conocidas = request.if_none_match
     por_cambio = bool(conocidas) and not hasta_el_final
 
     def cumple(version: int, final: bool) -> bool:
         return not conocidas.contains_weak(f"{consulta.id}-{version}") if por_cambio else final
 
-    espera.esperar(consulta.id, cumple, segundos)
-    return _visible(consulta.id)
+    return _visible(consulta.id) if espera.esperar(consulta.id, cumple, segundos) else None
 
 
 def _prefiere_esperar() -> int:

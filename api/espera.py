@@ -27,15 +27,18 @@ LATIDO_S = 15.0
 ESQUEMA = ConsultaSalida()
 
 
-def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> None:
-    """Return when cumple(version, ended) holds for the consulta, or after `segundos`; at once, if too many wait."""
+def esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> bool:
+    """Return when cumple(version, ended) holds for the consulta, or after `segundos`. False: too many wait, and this
+    one did not."""
     aforo: Aforo = current_app.extensions["aforo"]
     quien = usuario_actual().id
-    if aforo.entrar(quien):
-        try:
-            _esperar(consulta_id, cumple, segundos)
-        finally:
-            aforo.salir(quien)
+    if not aforo.entrar(quien):
+        return False
+    try:
+        _esperar(consulta_id, cumple, segundos)
+    finally:
+        aforo.salir(quien)
+    return True
 
 
 def _esperar(consulta_id: int, cumple: Callable[[int, bool], bool], segundos: float) -> None:

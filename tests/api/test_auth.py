@@ -253,12 +253,32 @@ def test_un_usuario_desactivado_deja_de_entrar_al_momento(app: Flask, cliente: F
     assert len(detalles) == 2
 
 
-def _falso(settings: Settings, **cambios: Any) -> str:
+def _hecho(settings: Settings, quien: int, **cambios: Any) -> str:
+    """A token as ours, signed with our secret, with these changes; None: without that claim."""
     clave = cambios.pop("clave", settings.jwt_secret_key.get_secret_value())
     algoritmo = cambios.pop("algoritmo", "HS256")
     ahora = int(time.time())
-    carga = {"sub": "1", "iat": ahora, "nbf": ahora, "exp": ahora + 60, "jti": "x", "type": "access", "fresh": False}
-    return jwt.encode({**carga, **cambios}, clave, algoritmo)
+    carga = {
+        "sub": str(quien),
+        "iat": ahora,
+        "nbf": ahora,
+        "exp": ahora + 60,
+        "jti": "x",
+        "type": "access",
+        "epoca": "",
+    }
+    return jwt.encode({c: v for c, v in {**carga, **cambios}.items() if v is not None}, clave, algoritmo)
+
+
+def _con_ese(cliente: FlaskClient, settings: Settings, **cambios: Any) -> Any:
+    ana = cliente.get("/api/auth/me", headers=entrar(cliente)).json["usuario"]["id"]
+    token = _hecho(settings, ana, **cambios)
+    return cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_el_que_se_hace_como_los_nuestros_entra(cliente: FlaskClient, settings: Settings) -> None:
+    """So that each of the following is refused for its change and for nothing else."""
+    assert _con_ese(cliente, settings).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -271,13 +291,18 @@ def _falso(settings: Settings, **cambios: Any) -> str:
         {"nbf": 4_000_000_000},
         {"sub": "1 OR 1=1"},
         {"sub": "99999999"},
+        {"sub": "9" * 5000},  # more digits than int() takes
+        {"sub": None},
         {"type": "refresh"},
+        {"exp": None},
+        {"jti": None},
+        {"jti": 7},
+        {"epoca": None},
+        {"epoca": "2026-01-01T00:00:00+00:00"},
     ],
 )
 def test_un_token_falso_no_entra(cliente: FlaskClient, settings: Settings, cambios: dict[str, Any]) -> None:
-    entrar(cliente)
-    token = _falso(settings, **cambios)
-    respuesta = cliente.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+    respuesta = _con_ese(cliente, settings, **cambios)
     problema(respuesta, 401)
     assert respuesta.headers["WWW-Authenticate"].startswith("Bearer")
 

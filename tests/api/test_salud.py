@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -101,3 +102,12 @@ def test_mil_ejecuciones_se_suman_en_la_base_y_no_se_leen(s: Session, motor: Eng
     assert v.ejecuciones == {"completada": 750, "parcial": 250, "error": 0}
     assert v.consultas == {"completadas": 2000, "parciales": 1000, "errores": 0}
     assert (v.atraso_maximo_s, v.duracion_maxima_s) == (1.5, 2.75)
+
+
+def test_mientras_uno_mira_los_demas_no_esperan(app: Flask, cliente: FlaskClient) -> None:
+    """A database that hangs would otherwise hold a thread for each stranger who asks."""
+    cliente.get(LISTO)
+    revista = app.extensions["revista"]
+    revista._caduca = 0.0
+    with revista._cerrojo, ThreadPoolExecutor(1) as hilo:
+        assert hilo.submit(app.test_client().get, LISTO).result(timeout=60).status_code == 200

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def test_una_clave_repetida_no_sirve_en_produccion(entorno: pytest.MonkeyPatch) 
         ("AVISOS_URL", "https://hc-ping.com.ejemplo.co/0f4c"),
         ("AVISOS_URL", "https://hc-ping.com@ejemplo.co/0f4c"),
         ("AVISOS_URL", "ftp://hc-ping.com/0f4c"),
+        ("REDES_PROPIAS", "10.0.0.0/33"),
+        ("REDES_PROPIAS", "la oficina"),
     ],
 )
 def test_un_ajuste_malo_se_nombra(entorno: pytest.MonkeyPatch, nombre: str, malo: str) -> None:
@@ -103,6 +106,12 @@ def test_las_partes_de_la_base_forman_la_url(entorno: pytest.MonkeyPatch) -> Non
 def test_los_secretos_no_se_imprimen(entorno: pytest.MonkeyPatch) -> None:
     texto = repr(cargar()) + str(cargar())
     assert not any(BUENOS[nombre] in texto for nombre in SECRETOS)
+
+
+def test_las_redes_propias_se_separan_con_comas(entorno: pytest.MonkeyPatch) -> None:
+    assert ip_address("127.0.0.1") in cargar().redes_propias[0]
+    entorno.setenv("REDES_PROPIAS", "10.8.0.0/16, fd00::/8")
+    assert [str(r) for r in cargar().redes_propias] == ["10.8.0.0/16", "fd00::/8"]
 
 
 def test_los_origenes_se_separan_con_comas(entorno: pytest.MonkeyPatch) -> None:
