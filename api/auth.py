@@ -12,6 +12,7 @@ from flask import current_app, g, request
 from flask_jwt_extended import decode_token, get_jwt
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
+from marshmallow import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -21,7 +22,7 @@ from api.actividad import anotar, red
 from api.base import Rutas, limitador, paginar, sesion
 from api.errores import Problema
 from api.esquemas.comunes import Mensaje, Pagina
-from api.esquemas.cuentas import CambioPassword, Login, Logout, Registro, Tokens, UsuarioSobre
+from api.esquemas.cuentas import CambioPassword, Login, Logout, Registro, Tokens, UsuarioSobre, clave_ajena
 from api.esquemas.reportes import Auditoria
 from shared import reportes, usuarios
 from shared.cola import PREFIJO
@@ -172,6 +173,11 @@ def logout(datos: dict[str, Any]) -> dict[str, str]:
 def cambiar_password(datos: dict[str, str]) -> dict[str, str]:
     """Cambia la contraseña; todas las sesiones abiertas, esta también, se cierran."""
     usuario = usuario_actual()
+    try:
+        clave_ajena(datos["nueva"], usuario.username, usuario.email)
+    except ValidationError as e:
+        textos = [str(texto) for texto in e.messages]
+        raise Problema(422, "Elija otra contraseña.", {"nueva": textos}) from e
     sesion().commit()  # no transaction is held while bcrypt works
     if not usuarios.coincide(datos["actual"], usuario.password_hash, red()):
         raise Problema(422, "La contraseña actual no es esa.", {"actual": ["No es su contraseña."]})

@@ -29,6 +29,7 @@ def crear_admin(usuario: str, correo: str, generar: bool) -> None:
     cuenta = _revisar(username=usuario, email=correo)
     with base_de_datos(settings) as sesiones:
         clave = _clave(generar)
+        _revisar(**cuenta, password=clave)
         try:
             with sesiones.transaccion() as s:
                 admin = usuarios.crear(s, **cuenta, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds)

@@ -6,23 +6,33 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import CONTROL, INVISIBLE, Booleano, BooleanoTexto, Instante, Opcion, Texto
 from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
 
+LARGO_MINIMO = 10  # of a new password; those that were shorter go on working
 USERNAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{1,48}[A-Za-z0-9_-]", re.ASCII)  # no dot at its ends
 ETIQUETA = rf"[^\s{CONTROL}{INVISIBLE}.!-,/:-@\[-`{{-~]{{1,63}}"  # of a domain: letters of any script, digits, hyphens
 CORREO = re.compile(rf"[^@\s{CONTROL}{INVISIBLE}]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
 
 
 def _clave_nueva(valor: str) -> None:
-    if len(valor) < 8:
-        raise ValidationError("Necesita al menos 8 caracteres.")
+    if len(valor) < LARGO_MINIMO:
+        raise ValidationError(f"Necesita al menos {LARGO_MINIMO} caracteres.")
     if len(valor.encode()) > LARGO_MAXIMO_BYTES:
         raise ValidationError(f"Puede ocupar {LARGO_MAXIMO_BYTES} bytes como mucho.")
+    if len(set(valor)) == 1 or not valor.strip():
+        raise ValidationError("No puede ser un mismo carácter repetido, ni solo espacios.")
+
+
+def clave_ajena(clave: str, username: str, email: str) -> None:
+    """Raises ValidationError if the password is what everybody knows of the account."""
+    conocidos = {username.casefold(), email.casefold(), email.partition("@")[0].casefold()}
+    if clave.strip().casefold() in conocidos:
+        raise ValidationError("No puede ser su usuario ni su correo.", "password")
 
 
 class _Clave(fields.String):
@@ -73,9 +83,14 @@ class Registro(Entrada):
         required=True,
         validate=_clave_nueva,
         load_only=True,
-        metadata={"example": "una frase larga", "minLength": 8, "maxLength": 72, "format": "password"},
+        metadata={"example": "una frase larga", "minLength": LARGO_MINIMO, "maxLength": 72, "format": "password"},
     )
     nombre_completo = Texto(maximo=100, visible=True, metadata={"example": "Ana Pérez"})
+
+    @validates_schema(skip_on_field_errors=True)
+    def _suya(self, datos: dict[str, Any], **_: Any) -> None:
+        if {"username", "email", "password"} <= datos.keys():  # `climaguru` checks them as they are typed
+            clave_ajena(datos["password"], datos["username"], datos["email"])
 
 
 class Login(Entrada):
@@ -120,7 +135,7 @@ class CambioPassword(Entrada):
         required=True,
         validate=_clave_nueva,
         load_only=True,
-        metadata={"example": "otra frase larga", "minLength": 8, "maxLength": 72, "format": "password"},
+        metadata={"example": "otra frase larga", "minLength": LARGO_MINIMO, "maxLength": 72, "format": "password"},
     )
 
 

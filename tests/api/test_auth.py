@@ -69,6 +69,12 @@ def test_un_usuario_o_correo_tomado_es_409_aunque_cambien_las_mayusculas(
         ({"email": "ana"}, "email"),
         ({"email": "a@b"}, "email"),
         ({"password": "corta"}, "password"),
+        ({"password": "nueve más"}, "password"),
+        ({"password": "aaaaaaaaaaaa"}, "password"),
+        ({"password": " \t \t \t \t \t \t"}, "password"),
+        ({"username": "ana_perez_2", "password": "ANA_Perez_2"}, "password"),
+        ({"password": "ana@ejemplo.co"}, "password"),
+        ({"email": "anaperezgil@ejemplo.co", "password": "AnaPerezGil"}, "password"),
         ({"password": "ñ" * 37}, "password"),  # 74 bytes
         ({"password": "\ud800aaaaaaaa"}, "password"),
         ({"rol": "admin"}, "rol"),

@@ -63,7 +63,7 @@ def test_la_clave_generada_se_muestra_una_vez_y_sirve(motor: Engine, entorno: di
         (("--usuario", "lu isa", "--correo", "luisa@ejemplo.co"), TECLEADA, "usuario: Entre 3 y 50"),
         (("--usuario", "luisa", "--correo", "nada"), TECLEADA, "correo: Debe ser un correo"),
         (("--usuario", "lu\udcffisa", "--correo", "luisa@ejemplo.co"), TECLEADA, "usuario: "),
-        (LUISA, "breve\n", "contraseña: Necesita al menos 8 caracteres."),
+        (LUISA, "breve\n", "contraseña: Necesita al menos 10 caracteres."),
         (LUISA, "x" * 73 + "\n", "contraseña: Puede ocupar 72 bytes"),
         (LUISA, f"{CLAVE}\notra distinta\n", "no son iguales"),
         (LUISA, "", "No se escribió ninguna contraseña"),
