@@ -47,10 +47,9 @@ def pila(datos: Path, *opciones: str, puerto: int | None = None, **entorno: str)
     datos.mkdir(parents=True, exist_ok=True)
     registro = datos / "registro.txt"
     orden = [sys.executable, "-m", "deploy.cli", "up", "--puerto", str(puerto), "--datos", str(datos), *opciones]
+    suyo = entorno_limpio(**{"TMPDIR": str(datos), **entorno})  # what a killed supervisor leaves goes with its data
     with registro.open("ab") as salida:
-        proceso = subprocess.Popen(
-            orden, stdout=salida, stderr=salida, stdin=subprocess.DEVNULL, env=entorno_limpio(**entorno)
-        )
+        proceso = subprocess.Popen(orden, stdout=salida, stderr=salida, stdin=subprocess.DEVNULL, env=suyo)
     p = Pila(f"http://127.0.0.1:{puerto}", proceso, registro)
     try:
         esperar(lambda: _lista(p), "climaguru up being ready")

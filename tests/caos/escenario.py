@@ -157,7 +157,7 @@ class Escenario:
         propios = {"METEOBLUE_API_KEY": "laboratorio", "PYTHONPATH": str(RAIZ)}  # this tree, wherever it was copied
         url = self.mariadb.url(BASE)
         servidores = {"DATABASE_URL": url, "REDIS_URL": self.redis.url, "BCRYPT_ROUNDS": "4"}
-        servidores["LIMITE_API"] = "1000000/minute"
+        servidores |= {"LIMITE_API": "1000000/minute", "TMPDIR": str(self.carpeta)}  # gone with all the rest
         return entorno_limpio(**servidores, **propios, **variables(self.laboratorio))
 
     @property
