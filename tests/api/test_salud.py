@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -65,7 +66,10 @@ def test_preguntar_otra_vez_enseguida_no_mira_otra_vez(app: Flask, cliente: Flas
     dichas: list[str] = []
     with app.app_context():
         motor = db.engine
-    oir = lambda *args: dichas.append(args[2])  # noqa: E731
+
+    def oir(*args: Any) -> None:
+        dichas.append(args[2])
+
     event.listen(motor, "before_cursor_execute", oir)
     try:
         cliente.get(LISTO)
@@ -94,7 +98,10 @@ def test_mil_ejecuciones_se_suman_en_la_base_y_no_se_leen(s: Session, motor: Eng
     s.flush()
     s.expire_all()
     leidas: list[object] = []
-    oir = lambda objeto, _: leidas.append(objeto)  # noqa: E731
+
+    def oir(objeto: object, _: object) -> None:
+        leidas.append(objeto)
+
     event.listen(Ejecucion, "load", oir)
     v = vigilancia.programaciones(s)
     event.remove(Ejecucion, "load", oir)
