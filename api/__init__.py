@@ -43,6 +43,7 @@ from shared.cifrado import Cifrador
 from shared.cola import Timbre, crear_celery
 from shared.db import opciones_motor, preparar
 from shared.limites import Limites
+from shared.presupuestos import Presupuestos
 from shared.settings import Settings, cargar
 from shared.usuarios import Cerradura
 
@@ -116,7 +117,9 @@ def _extensiones(app: Flask, settings: Settings) -> None:
         cifrador=Cifrador(settings),
         redis=cliente_redis,
         escucha=Escucha(lambda: redis.Redis.from_url(settings.url_redis, socket_connect_timeout=1)),
-        limites=Limites(cliente_redis, settings.url_limites, settings.openmeteo_presupuesto),
+        limites=Limites(
+            cliente_redis, Presupuestos(cliente_redis, settings.openmeteo_presupuesto, settings.parte_por_usuario)
+        ),
     )
     db.init_app(app)
     with app.app_context():

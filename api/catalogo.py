@@ -62,6 +62,6 @@ def _estado(proveedor: Proveedor) -> tuple[Salud, int | None]:
     """Health and what is left of the installation's budget; with Redis down, nothing is known."""
     limites: Limites = current_app.extensions["limites"]
     try:
-        return limites.salud(proveedor), limites.queda(proveedor)
+        return limites.salud(proveedor), limites.presupuestos.queda(proveedor)
     except RedisError:
         return Salud("desconocido", None, None), None

@@ -79,7 +79,7 @@ class Recolector(Collector):
         abiertos, quedan = {}, {}
         for proveedor in Proveedor:
             abiertos[proveedor.value] = int(self.limites.salud(proveedor).circuito != "cerrado")
-            if (queda := self.limites.queda(proveedor)) is not None:
+            if (queda := self.limites.presupuestos.queda(proveedor)) is not None:
                 quedan[proveedor.value] = queda
         yield _varias("proveedor_circuito_abierto", "1 while a provider rests after failures.", "proveedor", abiertos)
         yield _varias("proveedor_llamadas_quedan", "Calls left in the tightest window.", "proveedor", quedan)

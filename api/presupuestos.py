@@ -13,6 +13,7 @@ from shared import api_keys, costos
 from shared.catalogo import FICHAS
 from shared.clima import Pedido, Proveedor, TipoConsulta
 from shared.limites import Limites
+from shared.presupuestos import Pagador
 from shared.settings import Settings
 
 
@@ -27,5 +28,6 @@ def presupuestar(*pedidos: Pedido) -> dict[str, Any]:
     for pedido in pedidos:
         costo.update(costos.costo(pedido, pueden, plan_meteosource=settings.meteosource_plan))
     prisa = all(pedido.tipo == TipoConsulta.TIEMPO_REAL for pedido in pedidos)
-    esperas = (limites.espera_s(p, n, clave_propia=p in propias, prisa=prisa) for p, n in costo.items())
-    return {"costo": dict(costo), "cabe_ahora": not any(esperas)}
+    quien = usuario_actual().id
+    saldos = [limites.presupuestos.mirar(p, n, Pagador(quien, p in propias, prisa)) for p, n in costo.items()]
+    return {"costo": dict(costo), "cabe_ahora": all(saldo.cabe for saldo in saldos)}

@@ -151,6 +151,7 @@ class Prueba:
 
     clave: ClaveDeUsuario
     proveedor: str
+    usuario_id: int
 
 
 def pedir_prueba(s: Session, clave: ApiKey) -> None:
@@ -173,7 +174,7 @@ def tomar_prueba(s: Session, cifrador: Cifrador, clave_id: int) -> Prueba | None
     if tomada.rowcount != 1:  # type: ignore[attr-defined]
         return None
     fila = s.scalars(select(ApiKey).where(ApiKey.id == clave_id).execution_options(populate_existing=True)).one()
-    return Prueba(_revelar(fila, cifrador), fila.proveedor)
+    return Prueba(_revelar(fila, cifrador), fila.proveedor, fila.usuario_id)
 
 
 def anotar_prueba(s: Session, prueba: Prueba, resultado: EstadoPrueba, detalle: str | None) -> bool:

@@ -1,4 +1,5 @@
-"""What all workers together may ask of a provider, kept in Redis: circuit, call budgets, places in flight, statistics.
+"""What all workers together may ask of a provider, kept in Redis: circuit, places in flight, statistics; and the call
+budgets of shared/presupuestos.py.
 
 With Redis down everything is allowed and nothing is counted: a consulta is never lost for want of a counter.
 The circuit is our own because pybreaker 1.4 holds a lock for as long as the protected call lasts, which would make
@@ -7,53 +8,26 @@ the threads of a worker ask a provider one after another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import dataclass
 from statistics import median
-from time import monotonic, sleep, time
-from types import MappingProxyType
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
-from limits import RateLimitItem, parse_many
-from limits.storage import RedisStorage
-from limits.strategies import FixedWindowRateLimiter
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.almacen import OPCIONES, reloj_s
+from shared.almacen import reloj_s
 from shared.cola import PREFIJO
+from shared.presupuestos import Presupuestos
 
 FALLOS_PARA_ABRIR = 5  # in a row, over all workers
 ABIERTO_S = 20.0  # then one call may try
 MUESTRAS = 100
 TURNO_S = 45  # a place in flight is given back after this even if its holder died
-# of every budget, and of the places in flight, what is kept for those who wait at a screen
-RESERVA, LUGARES_RESERVADOS = 0.2, 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Presupuesto:
-    """ventanas: calls allowed, as `limits` writes them. a_la_vez: calls in flight; None: any number.
-
-    por_direccion: counted by our address, so users' own keys count too.
-    """
-
-    ventanas: str
-    a_la_vez: int | None = None
-    por_direccion: bool = False
-
-
-PRESUPUESTOS = {
-    # open-meteo.com/en/terms: per address, and "too many concurrent requests" beyond a few
-    "openmeteo": Presupuesto("600/minute;5000/hour;10000/day", a_la_vez=5, por_direccion=True),
-    # openweathermap.org/full-price: free plan
-    "openweather": Presupuesto("60/minute"),
-    # third parties report 400 a day for the free plan
-    "meteosource": Presupuesto("400/day"),
-}
+LUGARES_RESERVADOS = 0.4  # of the places in flight, what is kept for those who wait at a screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +40,11 @@ class Salud:
 
 
 class Limites:
-    """Counters of one installation. A provider without a budget may be asked without limit.
+    """Circuits, places in flight and statistics of one installation, and its call budgets."""
 
-    de_openmeteo: its windows, where a contract says others than the public ones.
-    """
-
-    def __init__(
-        self,
-        redis: Redis,
-        url_limites: str,
-        de_openmeteo: str | None = None,
-        presupuestos: Mapping[str, Presupuesto] = MappingProxyType(PRESUPUESTOS),
-    ) -> None:
+    def __init__(self, redis: Redis, presupuestos: Presupuestos) -> None:
         self._redis = redis
-        if de_openmeteo is not None:
-            presupuestos = {**presupuestos, "openmeteo": replace(presupuestos["openmeteo"], ventanas=de_openmeteo)}
-        self._presupuestos = presupuestos
-        self._ventanas: dict[str, list[RateLimitItem]] = {p: parse_many(v.ventanas) for p, v in presupuestos.items()}
-        almacen = RedisStorage(url_limites, key_prefix=f"{PREFIJO}presupuesto", **OPCIONES)
-        self._contador = FixedWindowRateLimiter(almacen)
+        self.presupuestos = presupuestos
 
     # circuit: closed until FALLOS_PARA_ABRIR failures in a row; open for ABIERTO_S; then one call tries
 
@@ -126,53 +86,7 @@ class Limites:
         seguidos: Any = self._redis.get(_clave("fallos", proveedor))
         return int(seguidos or 0)
 
-    # budgets
-
-    def gastar(self, proveedor: str, costo: int = 1, *, clave_propia: bool = False, prisa: bool = True) -> bool:
-        """Take `costo` calls from every window of the provider's budget; False if one of them has no room.
-
-        clave_propia: a user's own key pays, which has a budget of its own unless the provider counts by address.
-        prisa False, for historico and programaciones: RESERVA of each window is left to others.
-        """
-        ventanas = self._de_quien(proveedor, clave_propia=clave_propia)
-        try:
-            for v in ventanas:
-                if not self._contador.test(v, proveedor, cost=costo + _libres(v, prisa=prisa)):
-                    return False
-            gastadas = [self._contador.hit(v, proveedor, cost=costo) for v in ventanas]
-            return all(gastadas)
-        except RedisError:
-            return True
-
-    def espera_s(self, proveedor: str, costo: int, *, clave_propia: bool = False, prisa: bool = True) -> float:
-        """Seconds until every window has room for `costo` calls; 0: now. inf: a window is smaller than that.
-
-        Arguments as for gastar. Without Redis, 0.
-        """
-        espera = 0.0
-        try:
-            for v in self._de_quien(proveedor, clave_propia=clave_propia):
-                pedido = costo + _libres(v, prisa=prisa)
-                if pedido > v.amount:
-                    return inf
-                if not self._contador.test(v, proveedor, cost=pedido):  # a second more: Redis tells whole ones
-                    acaba_en = self._contador.get_window_stats(v, proveedor).reset_time
-                    espera = max(espera, acaba_en - time() + 1.0)
-        except RedisError:
-            return 0.0
-        return espera
-
-    def _de_quien(self, proveedor: str, *, clave_propia: bool) -> list[RateLimitItem]:
-        """The windows that a call counts in."""
-        presupuesto = self._presupuestos.get(proveedor)
-        if presupuesto is None or (clave_propia and not presupuesto.por_direccion):
-            return []
-        return self._ventanas[proveedor]
-
-    def queda(self, proveedor: str) -> int | None:
-        """Calls left in the tightest window; None: no budget. Raises RedisError."""
-        ventanas = self._ventanas.get(proveedor, [])
-        return min((self._contador.get_window_stats(v, proveedor).remaining for v in ventanas), default=None)
+    # places in flight
 
     @contextmanager
     def en_vuelo(self, proveedor: str, plazo: float, *, prisa: bool = True) -> Iterator[bool]:
@@ -181,13 +95,13 @@ class Limites:
         prisa False: LUGARES_RESERVADOS of them are left to others, so that a flood of these never stands in line
         before them.
         """
-        presupuesto = self._presupuestos.get(proveedor)
-        if presupuesto is None or presupuesto.a_la_vez is None:
+        a_la_vez = self.presupuestos.a_la_vez(proveedor)
+        if a_la_vez is None:
             yield True
             return
-        lugares = {"vuelo": presupuesto.a_la_vez}
+        lugares = {"vuelo": a_la_vez}
         if not prisa:
-            lugares = {"vuelo_lento": max(1, int(presupuesto.a_la_vez * (1 - LUGARES_RESERVADOS)))} | lugares
+            lugares = {"vuelo_lento": max(1, int(a_la_vez * (1 - LUGARES_RESERVADOS)))} | lugares
         with ExitStack() as pila:
             yield all(
                 pila.enter_context(self._lugar(_clave(cola, proveedor), cuantos, plazo))
@@ -221,11 +135,6 @@ class Limites:
                 return True
             sleep(0.05)
         return False
-
-
-def _libres(ventana: RateLimitItem, *, prisa: bool) -> int:
-    """Calls of this window that are left to others."""
-    return 0 if prisa else int(ventana.amount * RESERVA)
 
 
 def _clave(que: str, proveedor: str) -> str:

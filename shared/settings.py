@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     cron_minimo_s: int = Field(900, ge=60)
     ejecuciones_por_dia: int = Field(500, ge=1)
     max_pendientes: int = Field(20_000, ge=1)
+    parte_por_usuario: float = Field(0.5, gt=0, le=1)
     avisos_url: SecretStr = Vacio
     avisos_hosts: Annotated[list[str], NoDecode] = ["hc-ping.com"]
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from shared import consultas, costos, metricas, respuestas
 from shared.clima import Encargo, EstadoFuente, Fuente, Lugar, Periodo, Proveedor, campos_de, fuente_json
 from shared.db import Sesiones
+from shared.presupuestos import Saldo
 from shared.series import Fila, empacar
 from shared.settings import Settings
 from worker.cuentas import Cuentas, fila_de
@@ -124,10 +125,10 @@ class Historico:
     def _cabe(self, nombre: str, pregunta: Pregunta, obra: Obra, tarea: Tarea) -> bool:
         """Has its budget room for the whole of this piece? So that no call is spent on what cannot be finished."""
         costo = self._costo(nombre, pregunta, tarea.campos, tarea.tramo)
-        espera_s = self._preguntador.espera_s(nombre, pregunta, costo) if costo else 0.0
-        if espera_s > 0:
-            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, espera_s)
-        return espera_s <= 0
+        saldo = self._preguntador.saldo(nombre, pregunta, costo) if costo else Saldo()
+        if not saldo.cabe:
+            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, saldo)
+        return saldo.cabe
 
     def _preguntar(self, encargo: Encargo, pregunta: Pregunta, obra: Obra, ronda: dict[str, Tarea]) -> None:
         """Ask one round, and keep each answer as it comes."""
@@ -150,8 +151,9 @@ class Historico:
         obra.hecha(nombre, sin_dinero)
         if sin_dinero:
             costo = self._costo(nombre, pregunta, sin_dinero, tarea.tramo)
-            espera_s = self._preguntador.espera_s(nombre, pregunta, costo)
-            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, max(ESPERA_MINIMA_S, espera_s))
+            saldo = self._preguntador.saldo(nombre, pregunta, costo)
+            saldo = replace(saldo, espera_s=max(ESPERA_MINIMA_S, saldo.espera_s))
+            obra.parados[nombre] = self._preguntador.sin_presupuesto(nombre, saldo)
         self._guardar(encargo, obra, tarea.tramo, fuente, filas)
 
     def _completada(self, encargo: Encargo, tarea: Tarea, c: Contestacion) -> tuple[Fuente, list[Fila]]:

@@ -19,6 +19,7 @@ from shared.clima import EstadoFuente, Fuente, Lugar, Medicion, Periodo, Proveed
 from shared.db import Sesiones
 from shared.limites import Limites
 from shared.posible import depurar, posible
+from shared.presupuestos import Pagador, Presupuestos, Saldo
 from shared.settings import Settings
 from worker.claves import Claves
 from worker.compartido import EDAD_POR_DEFECTO_S, Compartida, Compartidor, clave_de
@@ -35,6 +36,7 @@ INCOMPARABLE = "no dio ningún valor que se pueda comparar con los de las demás
 CIRCUITO = "falló varias veces seguidas y se le da un descanso de unos segundos"
 NO_CABE = "una sola llamada cuesta más que todo su presupuesto"
 PRESUPUESTO = "la instalación agotó por ahora sus llamadas a este proveedor"
+PARTE = "usted gastó por ahora su parte de las llamadas de la instalación a este proveedor; las demás son de los otros"
 SIN_CLAVE = "necesita una clave y no hay ninguna; guarde la suya en api-keys"
 LABORATORIO = "Laboratorio de ClimaGuru: datos simulados, no son observaciones"
 
@@ -85,7 +87,8 @@ class Preguntador:
     ) -> None:
         self.proveedores = crear_proveedores(settings) if proveedores is None else proveedores
         redis = abrir(settings)
-        self._limites = Limites(redis, settings.url_limites, settings.openmeteo_presupuesto)
+        presupuestos = Presupuestos(redis, settings.openmeteo_presupuesto, settings.parte_por_usuario)
+        self._limites = Limites(redis, presupuestos)
         self._compartidor = Compartidor(redis)
         self._claves = Claves(settings, sesiones)
         self._esperas = Esperas(settings.espera_conexion_s, settings.espera_lectura_s)
@@ -123,36 +126,36 @@ class Preguntador:
         """For a provider that is not asked, and will not be."""
         return Contestacion(self._fuente(nombre, EstadoFuente.OMITIDA, motivo), causa=Causa.PERMANENTE)
 
-    def sin_presupuesto(self, nombre: str, espera_s: float) -> Contestacion:
+    def sin_presupuesto(self, nombre: str, saldo: Saldo) -> Contestacion:
         """For a provider that is not asked before its budget has room."""
-        fuente = self._fuente(nombre, EstadoFuente.OMITIDA, PRESUPUESTO)
-        return Contestacion(fuente, causa=Causa.PRESUPUESTO, espera_s=espera_s)
+        fuente = self._fuente(nombre, EstadoFuente.OMITIDA, PARTE if saldo.de_uno else PRESUPUESTO)
+        return Contestacion(fuente, causa=Causa.PRESUPUESTO, espera_s=saldo.espera_s)
 
-    def espera_s(self, nombre: str, pregunta: Pregunta, costo: int) -> float:
-        """Seconds until the provider's budget has room for this much; 0: now, or that is for the calls to find out."""
+    def saldo(self, nombre: str, pregunta: Pregunta, costo: int) -> Saldo:
+        """Has the provider's budget room for this much? What never fits is for the calls to find out."""
         try:
             clave = self.clave(nombre, pregunta.usuario_id)
         except Omitida:
-            return 0.0
-        propia = clave is not None and clave.id is not None
-        espera_s = self._limites.espera_s(nombre, costo, clave_propia=propia, prisa=pregunta.prisa)
-        return 0.0 if isinf(espera_s) else espera_s
+            return Saldo()
+        saldo = self._limites.presupuestos.mirar(nombre, costo, _pagador(pregunta.usuario_id, clave, pregunta.prisa))
+        return Saldo() if isinf(saldo.espera_s) else saldo
 
-    def http(self, nombre: str, plazo: float, clave: Clave | None = None, *, prisa: bool = True) -> Http:
-        """HTTP for one provider, within its budget, its places in flight and the quota of the key."""
-
-        como = {"clave_propia": clave is not None and clave.id is not None, "prisa": prisa}
+    def http(
+        self, nombre: str, plazo: float, usuario_id: int, clave: Clave | None = None, *, prisa: bool = True
+    ) -> Http:
+        """HTTP for one provider, within its budget and the user's share, its places in flight and the key's quota."""
+        pagador = _pagador(usuario_id, clave, prisa)
 
         @contextmanager
         def permiso(costo: int) -> Iterator[None]:
             with self._limites.en_vuelo(nombre, plazo, prisa=prisa) as dentro:
                 if not dentro:
                     raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO)
-                if not self._limites.gastar(nombre, costo, **como):
-                    espera_s = self._limites.espera_s(nombre, costo, **como)
-                    if isinf(espera_s):
-                        raise Omitida(NO_CABE)
-                    raise Omitida(PRESUPUESTO, Causa.PRESUPUESTO, espera_s)
+                saldo = self._limites.presupuestos.gastar(nombre, costo, pagador)
+                if isinf(saldo.espera_s):
+                    raise Omitida(NO_CABE)
+                if not saldo.cabe:
+                    raise Omitida(PARTE if saldo.de_uno else PRESUPUESTO, Causa.PRESUPUESTO, saldo.espera_s)
                 self._claves.reservar(clave)  # every call counts, retries too
                 yield
 
@@ -206,7 +209,7 @@ class Preguntador:
         """Really ask, and tell the circuit how it went. Returns also whether the laboratory answered."""
         if not self._limites.permite(nombre):
             raise Omitida(CIRCUITO, Causa.CIRCUITO)
-        http = self.http(nombre, pregunta.plazo, clave, prisa=pregunta.prisa)
+        http = self.http(nombre, pregunta.plazo, pregunta.usuario_id, clave, prisa=pregunta.prisa)
         peticion = Peticion(http, pregunta.lugar, pregunta.campos, clave)
         cliente = self.proveedores[nombre]
         try:
@@ -268,6 +271,10 @@ def _guardable(m: Medicion) -> Medicion:
     descripcion, codigo = texto(m.descripcion_clima), entero(m.codigo_clima)
     extras = orjson.loads(orjson.dumps(m.extras)) if m.extras else m.extras  # NaN becomes null
     return replace(m, descripcion_clima=descripcion, codigo_clima=codigo, extras=extras)
+
+
+def _pagador(usuario_id: int, clave: Clave | None, prisa: bool) -> Pagador:
+    return Pagador(usuario_id, clave_propia=clave is not None and clave.id is not None, prisa=prisa)
 
 
 def _contesto(e: ErrorProveedor) -> bool:

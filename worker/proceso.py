@@ -167,7 +167,7 @@ class Proceso:
     def _ubicar(self, encargo: Encargo, plazo: float) -> Lugar:
         """Look the city up by Open-Meteo's geocoding, for names the offline gazetteer does not know."""
         ciudad = encargo.pedido.ciudad or ""
-        http = self.preguntador.http("openmeteo", plazo)
+        http = self.preguntador.http("openmeteo", plazo, encargo.usuario_id)
         try:
             with frontera("openmeteo"):
                 lugar = self._geocodificador.resolver(http, ciudad)

@@ -46,7 +46,7 @@ class Probador:
 
     def _preguntar(self, prueba: api_keys.Prueba) -> Resultado:
         clave = Clave(prueba.clave.clave, prueba.clave.secreto, prueba.clave.id, prueba.clave.numero)
-        http = self._preguntador.http(prueba.proveedor, monotonic() + self._plazo_s, clave)
+        http = self._preguntador.http(prueba.proveedor, monotonic() + self._plazo_s, prueba.usuario_id, clave)
         peticion = Peticion(http, BOGOTA, frozenset({"temperatura"}), clave)
         try:
             with frontera(prueba.proveedor):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from math import inf
 from threading import Barrier, Lock
 from time import monotonic
 
@@ -13,19 +12,17 @@ from redis import Redis as Cliente
 
 from shared import limites
 from shared.almacen import OPCIONES, RedisPrudente
-from shared.limites import Limites, Presupuesto
+from shared.limites import Limites
+from shared.presupuestos import Presupuesto, Presupuestos
 from tests.servidores import Redis
 
-CORTO = {
-    "openmeteo": Presupuesto("10/hour;15/day", a_la_vez=3, por_direccion=True),
-    "openweather": Presupuesto("5/hour"),
-}
+CORTO = {"openmeteo": Presupuesto("10/hour", a_la_vez=3)}
 
 
 @pytest.fixture
 def lim(servidor_redis: Redis) -> Iterator[Limites]:
     cliente = Cliente.from_url(servidor_redis.url)
-    yield Limites(cliente, servidor_redis.url, presupuestos=CORTO)
+    yield Limites(cliente, Presupuestos(cliente, presupuestos=CORTO))
     cliente.flushdb()
     cliente.close()
 
@@ -70,37 +67,6 @@ def test_la_salud_resume_las_ultimas_llamadas(lim: Limites) -> None:
     assert lim.salud("openmeteo") == limites.Salud("cerrado", 0.667, 200)
 
 
-def test_el_presupuesto_se_gasta_por_peso_y_no_se_pasa(lim: Limites) -> None:
-    assert lim.gastar("openmeteo", 8)
-    assert lim.queda("openmeteo") == 2
-    assert not lim.gastar("openmeteo", 3)
-    assert lim.gastar("openmeteo", 2)
-    assert not lim.gastar("openmeteo")
-
-
-def test_se_sabe_cuando_habra_sitio(lim: Limites) -> None:
-    assert lim.espera_s("openmeteo", 10) == 0
-    assert lim.espera_s("openmeteo", 11) == inf  # more than the whole hour
-    assert lim.espera_s("openmeteo", 9, prisa=False) == inf  # of which a fifth is for others
-    assert lim.gastar("openmeteo", 8)
-    assert lim.espera_s("openmeteo", 2) == 0
-    assert 3590 < lim.espera_s("openmeteo", 3) <= 3601
-    assert lim.espera_s("siata", 500) == 0
-    assert lim.espera_s("openweather", 500, clave_propia=True) == 0
-
-
-def test_la_clave_propia_no_gasta_lo_de_la_instalacion_salvo_que_se_cuente_por_direccion(lim: Limites) -> None:
-    assert all(lim.gastar("openweather", clave_propia=True) for _ in range(9))
-    assert lim.queda("openweather") == 5
-    assert lim.gastar("openmeteo", 10, clave_propia=True)
-    assert not lim.gastar("openmeteo", clave_propia=True)
-
-
-def test_quien_no_tiene_presupuesto_pregunta_sin_limite(lim: Limites) -> None:
-    assert all(lim.gastar("siata") for _ in range(50))
-    assert lim.queda("siata") is None
-
-
 def test_nunca_hay_mas_en_vuelo_que_lugares(lim: Limites) -> None:
     dentro, mayor, cerrojo, salida = [0], [0], Lock(), Barrier(12)
 
@@ -132,7 +98,7 @@ def test_sin_lugar_antes_del_plazo_se_dice_que_no(lim: Limites) -> None:
         assert entro
 
 
-def test_lo_que_no_corre_prisa_deja_lugares_y_llamadas_a_quien_espera(lim: Limites) -> None:
+def test_lo_que_no_corre_prisa_deja_lugares_a_quien_espera(lim: Limites) -> None:
     ya = monotonic() + 5
     with lim.en_vuelo("openmeteo", ya, prisa=False) as primera:
         assert primera
@@ -140,15 +106,12 @@ def test_lo_que_no_corre_prisa_deja_lugares_y_llamadas_a_quien_espera(lim: Limit
             assert not segunda
         with lim.en_vuelo("openmeteo", ya) as con_prisa:
             assert con_prisa
-    assert lim.gastar("openmeteo", 8, prisa=False)
-    assert not lim.gastar("openmeteo", prisa=False)
-    assert lim.gastar("openmeteo", 2)
 
 
 def test_con_redis_caido_todo_se_permite() -> None:
-    caido = Limites(RedisPrudente(port=1, **OPCIONES), "redis://127.0.0.1:1/0", presupuestos=CORTO)
+    redis = RedisPrudente(port=1, **OPCIONES)
+    caido = Limites(redis, Presupuestos(redis, presupuestos=CORTO))
     assert caido.permite("openmeteo")
-    assert caido.gastar("openmeteo", 100)
     caido.anotar("openmeteo", bien=False, latencia_ms=1)
     with caido.en_vuelo("openmeteo", monotonic() + 1) as entro:
         assert entro
