@@ -1,7 +1,7 @@
-"""The calls that an installation may make to each provider per window of time, counted in Redis by all its processes.
+"""The calls that an installation may make to each provider per window of time, counted in Redis.
 
-A window begins with its first call and ends when it is over. One script looks at all windows of a provider and spends in
-all of them or in none, so parallel workers never overspend, and a call that is refused costs nobody anything.
+A window begins with its first call. One script looks at all windows of a provider and spends in all of them or in none:
+parallel workers never overspend, and a call that is refused costs nobody anything.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class Saldo:
 
 
 # KEYS: one hash per window: how much all have spent in it, and each user. It lives as long as its window.
-# ARGV: 1 to spend, 0 to look; cost; user; share of one user; then per window: calls, milliseconds, calls left to others.
-# Of what the others have not spent, a user may spend their share at once, and later as much as has passed of the window:
-# so there is always something for who comes next, and what nobody wanted is left to whoever does. A user's first call in
-# a window is let through while there is room, for it may cost more than a share.
+# ARGV: 1 to spend, 0 to look; cost; user; share; then per window: calls, milliseconds, calls left to others.
+# Of what the others have not spent, a user may spend their share at once, and later as much as has passed of the
+# window: there is always something for who comes next, and what nobody wanted is left to whoever does. A user's first
+# call in a window is let through while there is room, for it may cost more than a share.
 _GUION = """
 local gasta, costo, usuario, parte = ARGV[1] == '1', tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local espera, de_uno = 0, 0

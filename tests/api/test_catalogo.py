@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from shared.catalogo import FICHAS
 from shared.clima import Proveedor
 from shared.limites import FALLOS_PARA_ABRIR
+from shared.presupuestos import Pagador
 from shared.settings import Settings
 from tests.api.ayuda import entrar, problema
 from worker.proveedores import crear_proveedores
@@ -33,7 +34,7 @@ def test_se_ve_el_circuito_la_tasa_y_lo_que_queda(app: Flask, cliente: FlaskClie
     con = entrar(cliente)
     limites = app.extensions["limites"]
     limites.anotar("openmeteo", bien=True, latencia_ms=80)
-    limites.gastar("openmeteo", 100)
+    limites.presupuestos.gastar("openmeteo", 100, Pagador(0))
     for _ in range(FALLOS_PARA_ABRIR):
         limites.anotar("siata", bien=False, latencia_ms=10)
     visto = de(cliente, con, "openmeteo")

@@ -13,12 +13,14 @@ from flask.testing import FlaskClient
 
 from deploy.cliente.pantalla import resumen
 from deploy.cliente.respuestas import leer_consulta
+from shared.presupuestos import Pagador
 from tests.api.ayuda import entrar
 from tests.worker.test_proceso import Doble, Hacer, con, dias, falla
 from worker.proveedores.http import ErrorProveedor, Omitida
 
 __all__ = ["con"]  # a fixture
 TR, HI, LOTE = (f"/api/consultas/{que}" for que in ("tiempo-real", "historico", "lote"))
+NADIE = Pagador(0)
 AQUI = {"latitud": 0, "longitud": 0}
 DIEZ_ANOS = {**AQUI, "fecha_inicio": "2014-01-01", "fecha_fin": "2023-12-31"}
 ENERO = {**AQUI, "fecha_inicio": "2024-01-01", "fecha_fin": "2024-01-31"}
@@ -30,12 +32,12 @@ def ana(cliente: FlaskClient) -> dict[str, str]:
 
 
 def test_al_aceptar_se_dice_lo_que_costara_y_si_cabe(app: Flask, cliente: FlaskClient, ana: dict[str, str]) -> None:
-    limites = app.extensions["limites"]
+    presupuestos = app.extensions["limites"].presupuestos
     ahora = cliente.post(TR, json={**AQUI, "proveedores": ["openmeteo"]}, headers=ana).json
     assert (ahora["costo"], ahora["cabe_ahora"]) == ({"openmeteo": 2}, True)
     largo = cliente.post(HI, json={**DIEZ_ANOS, "proveedores": ["openmeteo"]}, headers=ana).json
     assert (largo["costo"], largo["cabe_ahora"]) == ({"openmeteo": 538}, False)  # 600 a minute, 480 for a historico
-    assert limites.gastar("openmeteo", 599)
+    assert presupuestos.gastar("openmeteo", 599, NADIE).cabe
     sin_sitio = cliente.post(TR, json={**AQUI, "proveedores": ["openmeteo"]}, headers=ana).json
     assert (sin_sitio["costo"], sin_sitio["cabe_ahora"]) == ({"openmeteo": 2}, False)
     assert "costo" not in cliente.get(ahora["enlaces"]["self"], headers=ana).get_json()
@@ -45,7 +47,7 @@ def test_un_lote_dice_lo_que_costaran_todas_y_si_caben(app: Flask, cliente: Flas
     uno = {**AQUI, "tipo": "tiempo_real", "proveedores": ["openmeteo"]}
     lote = cliente.post(LOTE, json={"consultas": [uno] * 3}, headers=ana).json
     assert (lote["costo"], lote["cabe_ahora"]) == ({"openmeteo": 6}, True)
-    assert app.extensions["limites"].gastar("openmeteo", 595)
+    assert app.extensions["limites"].presupuestos.gastar("openmeteo", 595, NADIE).cabe
     clave = {**ana, "Idempotency-Key": "un lote"}
     lote = cliente.post(LOTE, json={"consultas": [uno] * 3}, headers=clave).json
     assert (lote["costo"], lote["cabe_ahora"]) == ({"openmeteo": 6}, False)

@@ -32,7 +32,7 @@ HIJO = RAIZ / "deploy" / "local" / "hijo.py"
 BASE = "cg_caos"
 USUARIOS = 4
 NORMAL = [{"proveedor": "meteoblue", "tipo": "demora", "demora_s": 0.8}]  # so that a fault finds work in hand
-VOLATILES = ("presupuesto", "fallos", "prueba", "vuelo", "lectura", "muestras")
+VOLATILES = ("gasto", "fallos", "prueba", "vuelo", "lectura", "muestras")
 
 # The database itself notes every change of a consulta: a second end cannot hide behind the first.
 TABLA_TESTIGO = """

@@ -16,7 +16,7 @@ from time import monotonic, sleep
 import psutil
 import pymysql
 
-from shared.limites import PRESUPUESTOS
+from shared.presupuestos import PRESUPUESTOS
 from tests.caos.escenario import NORMAL, RAIZ, Escenario, atado
 from tests.caos.mensajes import a_medias, por_duplicado
 from tests.servidores import esperar

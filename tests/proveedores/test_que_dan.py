@@ -22,7 +22,7 @@ from shared.clima import (
     Resolucion,
     TipoConsulta,
 )
-from shared.limites import PRESUPUESTOS
+from shared.presupuestos import PRESUPUESTOS
 from shared.settings import Settings
 from tests.proveedores.memoria import EnMemoria
 from worker.proveedores import crear_proveedores

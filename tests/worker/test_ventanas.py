@@ -15,13 +15,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from shared import consultas
-from shared.clima import Parametro, Periodo, Resolucion
+from shared.clima import Medicion, Parametro, Pedido, Periodo, Resolucion, TipoConsulta
 from shared.db import ahora as reloj
-from shared.modelos import CodigoError, Consulta, Estado
+from shared.modelos import CodigoError, Consulta, Estado, Usuario
 from shared.settings import Settings
 from tests.api.ayuda import entrar
 from tests.proveedores.servidor import Pedida, servir
-from tests.worker.test_proceso import Doble, crear, dias, falla, filas, fin
+from tests.worker.test_proceso import LUGAR, Doble, crear, dias, falla, filas, fin
+from worker.preguntar import PARTE
 from worker.proceso import Proceso
 from worker.proveedores.cliente import Cliente, Lectura, Peticion
 from worker.proveedores.http import ErrorProveedor
@@ -75,7 +76,7 @@ def open_meteo(settings: Settings) -> Iterator[tuple[OpenMeteo, list[Pedida]]]:
 def pasa_la_ventana(proceso: Proceso, settings: Settings, consulta_id: int) -> None:
     """The windows of all budgets begin anew, and what waited for one is due."""
     with redis.Redis.from_url(settings.url_redis) as r:
-        for clave in r.scan_iter("cg:presupuesto*"):
+        for clave in r.scan_iter("cg:gasto:*"):
             r.delete(clave)
     with proceso.sesiones.transaccion() as s:
         s.execute(update(Consulta).where(Consulta.id == consulta_id).values(disponible_en=reloj(-1)))
@@ -143,7 +144,7 @@ def test_una_llamada_que_nunca_cabe_termina_y_lo_dice(con: Con, settings: Settin
 
 def test_mas_alla_de_la_paciencia_se_entrega_en_parte_y_dice_lo_que_falta(con: Con, settings: Settings) -> None:
     with open_meteo(settings) as (openmeteo, _):
-        proceso = con("100/hour", {"openmeteo": openmeteo})
+        proceso = con("100/hour", {"openmeteo": openmeteo}, parte_por_usuario=1.0)
         consulta_id = crear(proceso, DIEZ_ANOS)
         proceso.procesar(consulta_id)
         with proceso.sesiones.transaccion() as s:
@@ -239,3 +240,31 @@ def test_mas_de_lo_que_da_un_dia_no_se_pide(con: Con, settings: Settings) -> Non
     consulta, _ = fin(proceso, consulta_id)
     assert (caro.veces, consulta.estado, consulta.codigo_error) == (0, Estado.ERROR, CodigoError.SIN_PROVEEDORES)
     assert "más de las de un día" in (consulta.mensaje_error or "")
+
+
+def test_quien_gasta_su_parte_se_entera_y_deja_a_los_demas_la_suya(con: Con, settings: Settings) -> None:
+    """A flood of one user's tiempo_real spends half of the hour; the other's consulta has Open-Meteo all the same."""
+    with open_meteo(settings) as (openmeteo, pedidas):
+        proceso = con("20/hour", {"openmeteo": openmeteo, "siata": Doble(lambda _: [Medicion(temperatura=19.0)])})
+        proceso_id = [crear(proceso, lugar=replace(LUGAR, latitud=n)) for n in range(20)]
+        motivos = []
+        for consulta_id in proceso_id:
+            proceso.procesar(consulta_id)
+            consulta, datos = fin(proceso, consulta_id)
+            assert datos is not None
+            fuente = next(f for f in datos.datos_completos["fuentes"] if f["proveedor"] == "openmeteo")
+            motivos.append(fuente.get("motivo"))
+            assert (consulta.estado, consulta.parcial) == (Estado.COMPLETADA, fuente.get("motivo") is not None)
+        assert len(pedidas) == 10
+        assert set(motivos) == {None, PARTE}
+        with proceso.sesiones.transaccion() as s:
+            otra = Usuario(username="otra", email="otra@ejemplo.co", password_hash="-")
+            s.add(otra)
+            s.flush()
+            pedido = Pedido(TipoConsulta.TIEMPO_REAL, "x", replace(LUGAR, latitud=30), list(Parametro), None)
+            otra_id = consultas.crear(s, otra.id, pedido, max_activas=100)[0].id
+        proceso.procesar(otra_id)
+        consulta, datos = fin(proceso, otra_id)
+    assert datos is not None
+    assert (consulta.estado, consulta.parcial) == (Estado.COMPLETADA, False)
+    assert {f["estado"] for f in datos.datos_completos["fuentes"]} == {"usada"}
