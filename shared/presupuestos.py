@@ -85,9 +85,9 @@ for i, clave in ipairs(KEYS) do
     if costo + libres > tope then return {-1, 0} end
     if todos + costo + libres > tope then
         if queda >= espera then espera, de_uno = math.max(queda, 1), 0 end
-    elseif suyo > 0 and suyo + costo > (tope - todos + suyo) * math.max(parte, pasado / largo) then
-        local hasta = math.min(queda, math.ceil(largo * (suyo + costo) / (tope - todos + suyo)) - pasado)
-        if hasta > espera then espera, de_uno = hasta, 1 end
+    elseif suyo > 0 and suyo + costo > (tope - todos + suyo) * parte then
+        local hasta = math.ceil(largo * (suyo + costo) / (tope - todos + suyo)) - pasado
+        if hasta > espera then espera, de_uno = math.min(hasta, queda), 1 end
     end
 end
 if gasta and espera == 0 then
