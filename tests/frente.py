@@ -52,6 +52,7 @@ class Nginx(Servidor):
     destino: int = 0
     cambios: dict[str, str] = field(default_factory=dict)
     conf: Path = CONF
+    conexiones: int = 512
 
     @property
     def url(self) -> str:
@@ -79,7 +80,7 @@ class Nginx(Servidor):
         usuario = "user root;" if os.geteuid() == 0 else ""
         return (
             f"{usuario} daemon off; worker_processes 1; pid {self.carpeta}/nginx.pid;"
-            f"events {{ worker_connections 512; }}"
+            f"events {{ worker_connections {self.conexiones}; }}"
             f"http {{ access_log {self.carpeta}/access.log; {temporales} include {self.carpeta}/climaguru.conf; }}"
         )
 

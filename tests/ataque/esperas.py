@@ -1,0 +1,134 @@
+"""Who holds the API's threads: waiting requests, and what others get meanwhile."""
+
+from __future__ import annotations
+
+import select
+import socket
+from contextlib import suppress
+from itertools import cycle
+from statistics import quantiles
+from threading import Event, Thread
+from time import monotonic, perf_counter
+
+from shared.settings import Settings
+from tests.ataque.blanco import PROCESOS, Blanco, Persona, abiertas
+from tests.ataque.registro import Informe, ataque
+from tests.servidores import esperar
+
+POR_PROCESO: int = Settings.model_fields["esperas_por_usuario"].default
+LARGA, CORTA = 1000, 160
+DIRECCIONES = 40  # of the attacker: nginx lets each hold 100 connections and make 50 requests a second
+VECES = 300  # another user's requests, before and beside
+
+
+@ataque
+def congelar_con_eventos(b: Blanco, largo: bool) -> Informe:
+    """Mil oyentes de eventos de una cuenta"""
+    return _congelar(b, largo, "GET /api/consultas/{id}/eventos HTTP/1.1\r\n")
+
+
+@ataque
+def congelar_con_esperas(b: Blanco, largo: bool) -> Informe:
+    """Mil esperas (?esperar=30) de una cuenta"""
+    return _congelar(b, largo, "GET /api/consultas/{id}?esperar=30 HTTP/1.1\r\n")
+
+
+@ataque
+def congelar_con_prefer(b: Blanco, largo: bool) -> Informe:
+    """Cien consultas con Prefer: wait a la vez"""
+    cuerpo = '{"ciudad": "Cali", "proveedores": ["meteoblue"]}'
+    cabeceras = f"Prefer: wait=30\r\nContent-Type: application/json\r\nContent-Length: {len(cuerpo)}\r\n"
+    return _congelar(b, False, f"POST /api/consultas/tiempo-real HTTP/1.1\r\n{cabeceras}", cuerpo)
+
+
+def _congelar(b: Blanco, largo: bool, cabeza: str, cuerpo: str = "") -> Informe:
+    """Held beyond the cap, and what the others were refused meanwhile, is what got through."""
+    malo, otra = b.persona(), b.persona()
+    with b.atascado():
+        r = malo.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": "Cali", "proveedores": ["meteoblue"]})
+        peticion = cabeza.format(id=r.json()["consulta"]["id"])
+        cruda = f"{peticion}Host: x\r\nAuthorization: Bearer {malo.acceso}\r\n\r\n{cuerpo}".encode()
+        antes = _tiempos(otra) if largo else []
+        redes = cycle([b.red() for _ in range(DIRECCIONES)])
+        n = LARGA if largo else CORTA
+        with abiertas(redes, n, b.frente.puerto, cruda) as conexiones:
+            cabe = PROCESOS * POR_PROCESO
+            dentro = _quedan(conexiones, cabe)
+            junto = _tiempos(otra, 30 if not largo else VECES)
+            perdidas = sum(b.pedir("GET", "/health", b.red()).status_code != 200 for _ in range(5))
+    nota = f"{dentro} esperan, de {cabe} que caben"
+    if antes:
+        p99 = [quantiles(t, n=100)[98] * 1000 for t in (antes, junto)]
+        nota += f"; p99 de otra cuenta {p99[0]:.0f} → {p99[1]:.0f} ms (× {p99[1] / p99[0]:.2f})"
+    b.vaciar()
+    return Informe(n, max(0, dentro - cabe) + perdidas, nota)
+
+
+def _quedan(conexiones: list[socket.socket], cabe: int) -> int:
+    """How many wait: all that have no answer, or the head of a stream that goes on, once no more than `cabe` do, or
+    for as long as they stay more."""
+    respondidas: dict[socket.socket, bytes] = {}
+
+    def contar() -> bool:
+        faltan = [c for c in conexiones if c not in respondidas]
+        listas, _, _ = select.select(faltan, [], [], 0.2) if faltan else ([], [], [])
+        for c in listas:
+            respondidas[c] = c.recv(400)
+        return len(conexiones) - _terminadas(respondidas) <= cabe
+
+    with suppress(TimeoutError):  # more than may wait: what this attack is about
+        esperar(contar, "the attacker's waiting requests being refused", 25)
+    return len(conexiones) - _terminadas(respondidas)
+
+
+def _terminadas(respondidas: dict[socket.socket, bytes]) -> int:
+    return sum(b"text/event-stream" not in cabeza for cabeza in respondidas.values())
+
+
+def _tiempos(persona: Persona, veces: int = VECES) -> list[float]:
+    """Seconds of each of these requests of another user; one that is not answered well fails."""
+    tiempos = []
+    for _ in range(veces):
+        desde = perf_counter()
+        r = persona.pedir("GET", "/api/auth/me")
+        tiempos.append(perf_counter() - desde)
+        assert r.status_code == 200, r.text
+    return tiempos
+
+
+@ataque
+def oyente_degradado(b: Blanco, _largo: bool) -> Informe:
+    """Seguir oyendo eventos ajenos tras perder el rol, la cuenta o la sesión"""
+    duena = b.persona()
+    with b.atascado():
+        r = duena.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": "Cali", "proveedores": ["meteoblue"]})
+        consulta_id = r.json()["consulta"]["id"]
+        oyentes = [b.persona("consultor") for _ in range(3)]
+        oidos: list[list[bytes]] = [[] for _ in oyentes]
+        empezados = [Event() for _ in oyentes]
+        hilos = [
+            Thread(target=_oir, args=(o, consulta_id, oido, ya), daemon=True)
+            for o, oido, ya in zip(oyentes, oidos, empezados, strict=True)
+        ]
+        for hilo, ya in zip(hilos, empezados, strict=True):
+            hilo.start()
+            assert ya.wait(30)
+        b.sql("UPDATE @@usuarios SET rol = 'operario' WHERE id = %s", oyentes[0].id)
+        b.sql("UPDATE @@usuarios SET activo = 0 WHERE id = %s", oyentes[1].id)
+        assert oyentes[2].pedir("POST", "/api/auth/logout").status_code == 200
+        antes = [len(oido) for oido in oidos]
+        assert duena.pedir("POST", f"/api/consultas/{consulta_id}/cancelar").status_code == 200
+        for hilo in hilos:
+            hilo.join(60)
+    pasaron = sum(any(b"error" in linea for linea in oido[n:]) for oido, n in zip(oidos, antes, strict=True))
+    return Informe(len(oyentes), pasaron, f"{sum(h.is_alive() for h in hilos)} siguen conectados")
+
+
+def _oir(quien: Persona, consulta_id: int, oido: list[bytes], ya: Event) -> None:
+    hasta = monotonic() + 45
+    with quien.pedir("GET", f"/api/consultas/{consulta_id}/eventos", stream=True) as r:
+        for linea in r.iter_lines():
+            oido.append(linea)
+            ya.set()
+            if monotonic() > hasta:
+                return
