@@ -47,7 +47,6 @@ PACIENCIA_VENTANA_S = 26 * 3600
 APLAZAR_S = (8, 16)  # chosen by chance in between, so that not all come back together
 APLAZAR_MAXIMO_S = 600
 INTENTOS_CON_PLAZO = 2  # of a consulta that is older than its deadline
-CANDIDATAS = 8  # users tried before giving up, when others claim at the same time
 
 
 class ClaveReutilizada(Exception):
@@ -150,20 +149,27 @@ def tomar_justa(s: Session, cola: TipoConsulta) -> Encargo | None:
         .group_by(Consulta.usuario_id)
         .subquery()
     )
-    primeras = (
+    quienes = (
         select(Consulta.usuario_id, func.min(Consulta.id).label("id"))
         .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.disponible_en <= ahora())
         .group_by(Consulta.usuario_id)
         .subquery()
     )
     orden = (
-        select(primeras.c.id)
-        .outerjoin(en_mano, en_mano.c.usuario_id == primeras.c.usuario_id)
-        .order_by(func.coalesce(en_mano.c.cuantas, 0), primeras.c.id)
-        .limit(CANDIDATAS)
+        select(quienes.c.usuario_id)
+        .outerjoin(en_mano, en_mano.c.usuario_id == quienes.c.usuario_id)
+        .order_by(func.coalesce(en_mano.c.cuantas, 0), quienes.c.id)
     )
-    for consulta_id in s.scalars(orden).all():
-        if encargo := tomar(s, consulta_id):
+    for usuario_id in s.scalars(orden).all():
+        suyas = (
+            select(Consulta.id)
+            .where(Consulta.estado == Estado.PENDIENTE, Consulta.cola == cola, Consulta.usuario_id == usuario_id)
+            .where(Consulta.disponible_en <= ahora())
+            .order_by(Consulta.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)  # what another takes at this moment is passed over, not waited for
+        )
+        if (consulta_id := s.scalar(suyas)) and (encargo := tomar(s, consulta_id)):
             return encargo
     return None
 

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -124,6 +125,23 @@ def test_las_de_un_lote_esperan_su_turno_con_los_historicos(app: Flask, cliente:
         assert segundo
         assert (segundo.id, primero.con_calma) == (de_beto, True)
         s.rollback()
+
+
+def test_de_muchos_timbres_a_la_vez_ninguno_vuelve_con_las_manos_vacias(cliente: FlaskClient, proceso: Proceso) -> None:
+    """A bell that finds another's hand on the one consulta that it looks at would be lost until the next sweep."""
+    con, timbres = entrar(cliente), 24
+    pedir(cliente, con, *[AHORA] * timbres)
+    todos = Barrier(timbres)
+
+    def tomar(_: int) -> int | None:
+        todos.wait(60)
+        encargo = proceso.sesiones.hacer(lambda s: consultas.tomar_justa(s, TipoConsulta.HISTORICO))
+        return encargo.id if encargo else None
+
+    with ThreadPoolExecutor(timbres) as hilos:
+        tomadas = list(hilos.map(tomar, range(timbres)))
+    assert None not in tomadas
+    assert len(set(tomadas)) == timbres
 
 
 def test_la_misma_clave_de_idempotencia_es_el_mismo_lote_tambien_a_la_vez(app: Flask, cliente: FlaskClient) -> None:
