@@ -12,7 +12,7 @@ PYTEST = $(if $(findstring tests/,$(ARGS)),,-n $(shell n=$$(nproc 2>/dev/null ||
 # what is compiled once need not be compiled by each process of a run
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo up test check bench chaos lint format lock clean
+.PHONY: help demo up test check bench chaos ataque lint format lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ bench: $(VENV)/test ## Measure, as ratios within one run: clients waiting, login
 chaos: $(VENV)/test ## Every fault under load on real servers; ends with a table of what was lost (nothing)
 	sh tests/servidores.sh caos
 	$(BIN)/python -m tests.caos $(ARGS)
+
+ataque: $(VENV)/test ## A hostile user against a whole installation on its defaults; ends with a table of what got through (nothing)
+	sh tests/servidores.sh
+	$(BIN)/python -m tests.ataque $(ARGS)
 
 lint: $(VENV)/test ## ruff, mypy --strict, import contracts, known vulnerabilities of the locked packages
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The installation that is attacked: MariaDB, Redis, laboratory, `climaguru up` on its defaults, and nginx before it."""
+"""The installation that is attacked: MariaDB, Redis, laboratory, `climaguru up` on its defaults, nginx before it."""
 
 from __future__ import annotations
 
@@ -112,11 +112,12 @@ class Blanco(Escenario):
         return self.pedir("POST", "/api/auth/login", ip, json={"username": nombre, "password": password})
 
     @contextmanager
-    def atascado(self) -> Iterator[None]:
-        """Meteoblue answers nobody: what asks it alone stays unfinished for a while."""
+    def atascado(self) -> Iterator[dict[str, Any]]:
+        """Meteoblue answers nobody: what asks it alone, as this body of a tiempo_real does, stays unfinished."""
         self.averiar({"proveedor": "meteoblue", "tipo": "colgado"})
+        donde = {"latitud": round(1 + next(self._numeros) / 50, 2), "longitud": -75}  # nobody has asked of this place
         try:
-            yield
+            yield {**donde, "proveedores": ["meteoblue"]}
         finally:
             self.averiar()
 

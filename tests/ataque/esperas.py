@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 from contextlib import suppress
@@ -36,17 +37,17 @@ def congelar_con_esperas(b: Blanco, largo: bool) -> Informe:
 @ataque
 def congelar_con_prefer(b: Blanco, largo: bool) -> Informe:
     """Cien consultas con Prefer: wait a la vez"""
-    cuerpo = '{"ciudad": "Cali", "proveedores": ["meteoblue"]}'
-    cabeceras = f"Prefer: wait=30\r\nContent-Type: application/json\r\nContent-Length: {len(cuerpo)}\r\n"
-    return _congelar(b, False, f"POST /api/consultas/tiempo-real HTTP/1.1\r\n{cabeceras}", cuerpo)
+    cabeceras = "Prefer: wait=30\r\nContent-Type: application/json\r\nContent-Length: {largo}\r\n"
+    return _congelar(b, False, f"POST /api/consultas/tiempo-real HTTP/1.1\r\n{cabeceras}", con_cuerpo=True)
 
 
-def _congelar(b: Blanco, largo: bool, cabeza: str, cuerpo: str = "") -> Informe:
+def _congelar(b: Blanco, largo: bool, cabeza: str, *, con_cuerpo: bool = False) -> Informe:
     """Held beyond the cap, and what the others were refused meanwhile, is what got through."""
     malo, otra = b.persona(), b.persona()
-    with b.atascado():
-        r = malo.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": "Cali", "proveedores": ["meteoblue"]})
-        peticion = cabeza.format(id=r.json()["consulta"]["id"])
+    with b.atascado() as pedida:
+        r = malo.pedir("POST", "/api/consultas/tiempo-real", json=pedida)
+        cuerpo = json.dumps(pedida) if con_cuerpo else ""
+        peticion = cabeza.format(id=r.json()["consulta"]["id"], largo=len(cuerpo))
         cruda = f"{peticion}Host: x\r\nAuthorization: Bearer {malo.acceso}\r\n\r\n{cuerpo}".encode()
         antes = _tiempos(otra) if largo else []
         redes = cycle([b.red() for _ in range(DIRECCIONES)])
@@ -90,7 +91,7 @@ def _tiempos(persona: Persona, veces: int = VECES) -> list[float]:
     tiempos = []
     for _ in range(veces):
         desde = perf_counter()
-        r = persona.pedir("GET", "/api/auth/me")
+        r = persona.pedir("GET", "/api/consultas/mis-consultas?per_page=1")
         tiempos.append(perf_counter() - desde)
         assert r.status_code == 200, r.text
     return tiempos
@@ -99,11 +100,10 @@ def _tiempos(persona: Persona, veces: int = VECES) -> list[float]:
 @ataque
 def oyente_degradado(b: Blanco, _largo: bool) -> Informe:
     """Seguir oyendo eventos ajenos tras perder el rol, la cuenta o la sesión"""
-    duena = b.persona()
-    with b.atascado():
-        r = duena.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": "Cali", "proveedores": ["meteoblue"]})
+    duena, oyentes = b.persona(), [b.persona("consultor") for _ in range(3)]
+    with b.atascado() as pedida:
+        r = duena.pedir("POST", "/api/consultas/tiempo-real", json=pedida)
         consulta_id = r.json()["consulta"]["id"]
-        oyentes = [b.persona("consultor") for _ in range(3)]
         oidos: list[list[bytes]] = [[] for _ in oyentes]
         empezados = [Event() for _ in oyentes]
         hilos = [
@@ -117,7 +117,8 @@ def oyente_degradado(b: Blanco, _largo: bool) -> Informe:
         b.sql("UPDATE @@usuarios SET activo = 0 WHERE id = %s", oyentes[1].id)
         assert oyentes[2].pedir("POST", "/api/auth/logout").status_code == 200
         antes = [len(oido) for oido in oidos]
-        assert duena.pedir("POST", f"/api/consultas/{consulta_id}/cancelar").status_code == 200
+        r = duena.pedir("POST", f"/api/consultas/{consulta_id}/cancelar")
+        assert r.status_code == 200, r.text
         for hilo in hilos:
             hilo.join(60)
     pasaron = sum(any(b"error" in linea for linea in oido[n:]) for oido, n in zip(oidos, antes, strict=True))

@@ -85,18 +85,13 @@ def formulas_en_el_csv(b: Blanco, largo: bool) -> Informe:
 def signos_en_la_terminal(b: Blanco, _largo: bool) -> Informe:
     """Órdenes de terminal y marcas invisibles en lo que `climaguru up` escribe"""
     mala = b.persona()
-    sitios = [
-        lambda: mala.pedir("GET", f"/api/{RAROS}"),
-        lambda: mala.pedir(
-            "GET", "/api/auth/me", headers={"User-Agent": RAROS.encode(), "X-Request-ID": RAROS.encode()}
-        ),
-        lambda: mala.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": f"Cali{RAROS}"}),
-        lambda: b.entrar(f"nadie{RAROS}", PASSWORD, b.red()),
-    ]
-    for sitio in sitios:
-        sitio()
+    mala.pedir("GET", f"/api/{RAROS}")
+    mala.pedir("GET", "/api/auth/me", headers={"User-Agent": RAROS.encode(), "X-Request-ID": RAROS.encode()})
+    mala.pedir("POST", "/api/consultas/tiempo-real", json={"ciudad": f"Cali{RAROS}"})
+    b.entrar(f"nadie{RAROS}", PASSWORD, b.red())
     texto = b.pila.texto()
-    return Informe(len(sitios), sum(texto.count(c) for c in set(RAROS) if not c.isprintable() and c not in "[31m2J"))
+    vistos = [c for c in RAROS if not c.isprintable() and c in texto]
+    return Informe(4, len(vistos), " ".join(f"U+{ord(c):04X}" for c in vistos))
 
 
 @ataque
