@@ -40,6 +40,7 @@ JUNTOS = (  # what shares a fixture that is dear to make goes to one process; th
     ("deploy/test_instalar", "deploy/test_runbook"),
     ("contrato/test_contrato",),
     ("caos/test_programaciones", "caos/test_caos"),
+    ("ataque/test_ataque",),
     ("deploy/test_cliente_ordenes", "deploy/test_cliente_cortes"),
     ("test_recorrido",),
     ("deploy/test_systemd",),
@@ -49,7 +50,7 @@ JUNTOS = (  # what shares a fixture that is dear to make goes to one process; th
     ("deploy/test_flower",),
     ("shared/test_limpieza",),
 )
-SERVIDORES = {"mariadb", "servidor_redis", "escenario", "motor", "nueva"}
+SERVIDORES = {"mariadb", "servidor_redis", "escenario", "motor", "nueva", "blanco"}
 PUESTO = {f"tests/{fichero}.py": n for n, grupo in enumerate(JUNTOS) for fichero in grupo}
 
 
