@@ -24,7 +24,7 @@ def main(nombres: tuple[str, ...], corto: bool) -> None:
     """Ataca una instalación entera, con sus valores por defecto, como lo haría un usuario hostil."""
     consola, empezo = Console(width=None if sys.stdout.isatty() else ANCHO), monotonic()
     informes: dict[str, Informe] = {}
-    with Blanco(trabajadores=1) as b:
+    with Blanco() as b:
         for nombre in nombres or ATAQUES:
             consola.print(f"· {titulo(nombre)}")
             informes[nombre] = ATAQUES[nombre](b, not corto)

@@ -53,7 +53,14 @@ class Persona:
 
 
 class Blanco(Escenario):
-    """`with Blanco() as b:`. What the attacks reach is nginx: b.frente; b.pedir asks it from any address."""
+    """`with Blanco() as b:`. What the attacks reach is nginx: b.frente; b.pedir asks it from any address.
+
+    ajustes: what is not as by default.
+    """
+
+    def __init__(self, **ajustes: str) -> None:
+        self._ajustes = ajustes
+        super().__init__(trabajadores=1)
 
     def _arrancar(self) -> None:
         self._sesiones: dict[str, requests.Session] = {}
@@ -73,7 +80,7 @@ class Blanco(Escenario):
         """The defaults: of what chaos sets only the servers remain."""
         suyo = super().entorno()
         del suyo["BCRYPT_ROUNDS"], suyo["LIMITE_API"]
-        return suyo | {"PROXIES_DE_CONFIANZA": "1", "METEOSOURCE_API_KEY": "laboratorio"}
+        return suyo | {"PROXIES_DE_CONFIANZA": "1", "METEOSOURCE_API_KEY": "laboratorio"} | self._ajustes
 
     def _poblar(self) -> None:
         """Nobody: each attack makes its own."""
