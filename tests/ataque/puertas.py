@@ -178,7 +178,7 @@ def sesiones_acabadas(b: Blanco, _largo: bool) -> Informe:
 
     duena, ladron = b.persona(), b.red()
     primero = _renovar(b, duena.refresco, duena.ip).json()
-    b.sql("UPDATE @@sesiones SET rotada_en = rotada_en - INTERVAL 31 SECOND WHERE usuario_id = %s", duena.id)
+    b.sql("UPDATE @@sesiones SET usada_en = usada_en - INTERVAL 31 SECOND WHERE usuario_id = %s", duena.id)
     intentos["refresco ya usado"] = _renovar(b, duena.refresco, ladron).status_code == 200
     intentos["acceso de esa sesión"] = _vive(b, primero["access_token"], ladron)
     intentos["sucesor de esa sesión"] = _renovar(b, primero["refresh_token"], ladron).status_code == 200
