@@ -135,7 +135,7 @@ def tokens_falsos(b: Blanco, _largo: bool) -> Informe:
     return Informe(len(falsos), sum(e != 401 for e in estados), f"respuestas {sorted(set(estados))}")
 
 
-OPCIONALES = {"fresh", "iat", "nbf", "csrf"}  # what the API does not read
+OPCIONALES = {"fresh", "iat", "nbf", "username", "rol"}  # what the API does not read
 
 
 def _partes(token: str) -> dict[str, Any]:
