@@ -1,6 +1,6 @@
 """What each of the database's users may write: granted table by table after each migration, by the user that migrates.
 
-deploy/mysql/preparar.sh makes the users, and lets the application's read everything. What is not granted, nobody may do.
+deploy/mysql/preparar.sh makes the users, and lets the application's read everything.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def s(motor: Engine) -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def settings(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Settings:
     """As the user that the application has in production, with no more than that user may do."""
-    preparado = Preparado(mariadb, carpeta / "api.env", "cg_api")
+    preparado = Preparado(mariadb, carpeta / "mysql.env", "cg_api")
     assert (fin := preparado.preparar()).returncode == 0, fin.stderr
     motor = crear_motor(hacer_settings(preparado.url("MIGRACIONES", SIN_TLS), "redis://127.0.0.1:1"))
     esquema.subir(motor)
