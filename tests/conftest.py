@@ -188,4 +188,4 @@ def cliente(app: Flask, settings: Settings, mariadb: MariaDB) -> Iterator[FlaskC
     yield app.test_client()
     with redis.Redis.from_url(settings.url_redis) as r:
         r.flushall()
-    mariadb.ejecutar(*(f"DELETE FROM cg_api.{tabla.name}" for tabla in reversed(Base.metadata.sorted_tables)))
+    mariadb.ejecutar_todas(*(f"DELETE FROM cg_api.{tabla.name}" for tabla in reversed(Base.metadata.sorted_tables)))

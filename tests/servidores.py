@@ -154,7 +154,10 @@ class MariaDB(Servidor):
     def vive(self) -> object:
         return self.ejecutar("SELECT 1")
 
-    def ejecutar(self, *sql: str) -> list[tuple[object, ...]]:
+    def ejecutar(self, sql: str) -> list[tuple[object, ...]]:
+        return self.ejecutar_todas(sql)
+
+    def ejecutar_todas(self, *sql: str) -> list[tuple[object, ...]]:
         """As root, who may do everything; the rows of the last one."""
         conexion = pymysql.connect(
             host="127.0.0.1", port=self.puerto, user="root", connect_timeout=2, autocommit=True, ssl_disabled=True

@@ -12,8 +12,8 @@ ninguna clave ni quita permisos.
 
   climaguru_user         la aplicación: SELECT; en cada tabla INSERT, UPDATE, DELETE, y en logs_actividad solo INSERT
   climaguru_retencion    quien borra registros de actividad viejos: en logs_actividad SELECT, DELETE, y nada más
-  climaguru_migraciones  climaguru db upgrade: SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES,
-                         CREATE VIEW, SHOW VIEW, y darlos a otros en esta base (GRANT OPTION)
+  climaguru_migraciones  climaguru db upgrade y restore.sh: SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX,
+                         REFERENCES, LOCK TABLES, CREATE VIEW, SHOW VIEW, y darlos a otros en esta base (GRANT OPTION)
   climaguru_respaldo     copias de seguridad: SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT
 
 Los permisos por tabla los da «climaguru db upgrade» después de migrar, a los usuarios de la red desde la que migra. Una
@@ -96,8 +96,8 @@ sentencias() { # KEY KEY KEY KEY
     echo "CREATE DATABASE IF NOT EXISTS \`$base\` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;"
     usuario climaguru_user "$1" SELECT
     usuario climaguru_retencion "$2" ''
-    usuario climaguru_migraciones "$3" "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW" \
-        'WITH GRANT OPTION'
+    datos='SELECT, INSERT, UPDATE, DELETE' esquema='CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW'
+    usuario climaguru_migraciones "$3" "$datos, $esquema, LOCK TABLES" 'WITH GRANT OPTION' # a dump locks what it fills
     usuario climaguru_respaldo "$4" 'SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT'
 }
 
