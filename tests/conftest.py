@@ -27,14 +27,13 @@ from shared import esquema, permisos
 from shared.db import crear_motor
 from shared.modelos import Base
 from shared.settings import Settings
-from tests.preparado import Preparado
+from tests.preparado import SIN_TLS, Preparado
 from tests.servidores import MariaDB, Redis, carpeta_de_datos
 
 hypothesis.settings.register_profile("sin_prisa", deadline=None)  # nothing is timed here
 hypothesis.settings.load_profile("sin_prisa")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so a shell starts what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what we start and interrupt would inherit it
-SIN_TLS = "?ssl_disabled=true"  # which the server does not offer: PyMySQL reads all authorities before it finds out
 ORIGENES = ["https://frente.ejemplo.co", "https://otro.ejemplo.co:8443"]
 
 JUNTOS = (  # what shares a fixture that is dear to make goes to one process; the dearest first

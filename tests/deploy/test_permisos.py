@@ -17,11 +17,11 @@ from shared.db import Sesiones, crear_motor
 from shared.modelos import Base, LogActividad, TokenRevocado
 from shared.retencion import CLASES
 from shared.settings import Settings
-from tests.conftest import SIN_TLS, hacer_settings
+from tests.conftest import hacer_settings
 from tests.deploy.ordenes import climaguru, entorno_de, queja
 from tests.deploy.respaldos import ejecutar
 from tests.deploy.unidades import leer
-from tests.preparado import RED, Preparado
+from tests.preparado import RED, SIN_TLS, Preparado
 from tests.servidores import MariaDB
 from tests.shared.test_limpieza import hace
 
