@@ -7,6 +7,10 @@ from pathlib import Path
 
 import click
 
+SIN_CONCEDER = (
+    "Los permisos por tabla quedan como estaban: los da climaguru_migraciones. Ejecute deploy/mysql/preparar.sh en la "
+    "máquina de la base de datos y repita «climaguru db upgrade» con la URL de ese usuario."
+)
 DATOS = Path.home() / ".local" / "share" / "climaguru"
 
 
@@ -118,14 +122,19 @@ def db() -> None:
 @db.command()
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
-    """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño."""
+    """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño.
+
+    Después da a los usuarios de deploy/mysql/preparar.sh sus permisos en cada tabla, si quien migra puede darlos.
+    """
     from deploy.base import base_de_datos
-    from shared import esquema
+    from shared import esquema, permisos
     from shared.settings import cargar
 
     with base_de_datos(cargar(), al_dia=False) as sesiones:
         esquema.subir(sesiones.motor, revision)
-    click.echo("Esquema al día.")
+        click.echo("Esquema al día.")
+        if not permisos.conceder(sesiones.motor):
+            click.echo(SIN_CONCEDER, err=True)
 
 
 @db.command()

@@ -6,7 +6,7 @@ set -eu
 
 [ $# -gt 0 ] || { echo "Uso: con-ajustes.sh ORDEN…, por ejemplo: con-ajustes.sh celery -A worker.app inspect active" >&2 && exit 2; }
 raiz=${RAIZ:-} etc=${RAIZ:-}/etc/climaguru
-for fichero in "$etc/climaguru.env" ${MIGRAR:+"$etc/migraciones.env"}; do
+for fichero in "$etc/climaguru.env" "$etc/retencion.env" ${MIGRAR:+"$etc/migraciones.env"}; do
     [ -f "$fichero" ] || continue
     [ -r "$fichero" ] || { echo "No se puede leer $fichero: ejecútelo como root (sudo)." >&2 && exit 1; }
     while IFS= read -r linea || [ -n "$linea" ]; do

@@ -15,7 +15,8 @@ Primero prepara MySQL en la otra máquina: deploy/mysql/preparar.sh.
   --help             esto
 
 Del entorno, la primera vez: DATABASE_URL y REDIS_URL, que pasan a /etc/climaguru/climaguru.env. Ese fichero nunca se
-sobrescribe. Si existe /etc/climaguru/migraciones.env (modo 0600), su DATABASE_URL se usa solo para migrar.
+sobrescribe. Si existe /etc/climaguru/migraciones.env (modo 0600), su DATABASE_URL se usa solo para migrar. De
+/etc/climaguru/retencion.env (modo 0600) los trabajadores leen RETENCION_DATABASE_URL.
 PYTHON: con qué intérprete (3.11 o posterior). RAIZ: instala bajo esa carpeta sin tocar el sistema; con ella, SYSTEMCTL
 es la orden que gobierna los servicios, y sin SYSTEMCTL no se arrancan.
 

@@ -39,10 +39,14 @@ def limpiar(simular: bool) -> None:
     """
     settings = cargar()
     hechas: Counter[str] = Counter()
+    negadas: list[str] = []
     with base_de_datos(settings) as sesiones:
         try:
             for clase in CLASES:
-                _limpiar(sesiones, settings, clase, simular, hechas)
+                try:
+                    _limpiar(sesiones, settings, clase, simular, hechas)
+                except limpieza.SinPermiso as e:
+                    negadas.append(f"{clase.nombre}: {e}")
         except KeyboardInterrupt:
             raise click.ClickException(CORTADA) from None
         finally:
@@ -50,6 +54,8 @@ def limpiar(simular: bool) -> None:
                 _anotar(sesiones, hechas)
     if simular:
         click.echo(NADA)
+    if negadas:
+        raise click.ClickException(" ".join(negadas))
 
 
 def _limpiar(sesiones: Sesiones, settings: Settings, clase: Clase, simular: bool, hechas: Counter[str]) -> None:

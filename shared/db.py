@@ -29,6 +29,8 @@ INSISTIR_S = 20.0
 # Codes that PyMySQL calls OperationalError, and that will not pass: an unknown column, a right that was not granted,
 # JSON that is none (of MariaDB a constraint, 4025), a CHECK.
 DEFINITIVOS = ((1054,), (1142,), (1143,), (3140,), (3819,), (4025,))
+# Of rights: to the database, to enter, to a table, to a column; GRANT to no such user (MariaDB, MySQL), REVOKE of none.
+DE_PERMISOS = ((1044,), (1045,), (1142,), (1143,), (1133,), (1410,), (1141,))
 T = TypeVar("T")
 
 
@@ -129,8 +131,9 @@ def opciones_motor(settings: Settings) -> dict[str, Any]:
     }
 
 
-def crear_motor(settings: Settings) -> Engine:
-    motor = create_engine(settings.url_base_de_datos, **opciones_motor(settings))
+def crear_motor(settings: Settings, url: str = "") -> Engine:
+    """url: of another user of the same server."""
+    motor = create_engine(url or settings.url_base_de_datos, **opciones_motor(settings))
     preparar(motor)
     return motor
 
@@ -205,3 +208,8 @@ def pasajero(e: BaseException) -> bool:
         en_sqlite = getattr(e.orig, "sqlite_errorcode", None)
         return en_sqlite != sqlite3.SQLITE_ERROR and e.orig.args[:1] not in DEFINITIVOS
     return isinstance(e, OperationalError | InterfaceError | SinConexiones)
+
+
+def sin_permiso(e: DBAPIError) -> bool:
+    """The database's user may not do it."""
+    return e.orig is not None and e.orig.args[:1] in DE_PERMISOS

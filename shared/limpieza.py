@@ -8,24 +8,39 @@ somebody else holds is left for another time. So it may be killed at any point, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from itertools import accumulate
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
+import structlog
 from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared import resumenes
-from shared.db import Sesiones
+from shared.db import Sesiones, crear_motor, sin_permiso
 from shared.retencion import CLASES, Clase
 from shared.settings import Settings
+
+log = structlog.get_logger()
 
 TANDA = 500  # rows in one transaction, the pieces of historicos that go with them included: 12 MB at the very most
 POR_CLAVE = "FORCE INDEX (PRIMARY)"
 DESCANSO = 1.0  # times as long as the batch before took: half of the time is everybody else's
 DESCANSO_MAXIMO_S = 2.0
+SIN_PERMISO = "La base de datos no deja borrar esto a quien lo intenta: "
+QUE_HACER = SIN_PERMISO + "repita «climaguru db upgrade» con el usuario que migra, que da los permisos."
+QUE_HACER_APARTE = (
+    SIN_PERMISO + "ponga en RETENCION_DATABASE_URL la URL de climaguru_retencion, el usuario que crea "
+    "deploy/mysql/preparar.sh y al que «climaguru db upgrade» da el permiso."
+)
+
+
+class SinPermiso(Exception):
+    """The database's user may not delete this kind. Its text: Spanish, what to do."""
 
 
 class Tanda(NamedTuple):
@@ -49,9 +64,55 @@ class _Fila(NamedTuple):
 
 
 def limpiar(sesiones: Sesiones, settings: Settings, clase: Clase, *, simular: bool = False) -> Iterator[Tanda]:
-    """Yield each batch once it is committed; before the next one, rest. simular: delete nothing."""
+    """Yield each batch once it is committed; before the next one, rest. simular: delete nothing. Raises SinPermiso."""
     if not clase.dias(settings):
         return
+    try:
+        with _de_quien_borra(sesiones, settings, clase) as suyas:
+            yield from _tandas(suyas, settings, clase, simular)
+    except DBAPIError as e:
+        if not sin_permiso(e):
+            raise
+        raise SinPermiso(QUE_HACER_APARTE if clase.aparte else QUE_HACER) from e
+
+
+def un_rato(sesiones: Sesiones, settings: Settings, segundos: float) -> dict[str, int]:
+    """What beat has done: an even share of the time for each kind; rows deleted, where there were any."""
+    fin = monotonic() + segundos
+    hechas: dict[str, int] = {}
+    for n, clase in enumerate(CLASES):
+        hasta = monotonic() + (fin - monotonic()) / (len(CLASES) - n)
+        try:
+            if filas := _hasta(hasta, limpiar(sesiones, settings, clase)):
+                hechas[clase.nombre] = filas
+        except SinPermiso as e:
+            log.warning("limpieza_sin_permiso", clase=clase.nombre, que_hacer=str(e))
+    return hechas
+
+
+def _hasta(hasta: float, tandas: Iterator[Tanda]) -> int:
+    """Rows that went until then."""
+    filas = 0
+    for tanda in tandas:
+        filas += tanda.filas
+        if monotonic() > hasta:
+            break
+    return filas
+
+
+@contextmanager
+def _de_quien_borra(sesiones: Sesiones, settings: Settings, clase: Clase) -> Iterator[Sesiones]:
+    if not (clase.aparte and settings.url_retencion):
+        yield sesiones
+        return
+    motor = crear_motor(settings, settings.url_retencion)
+    try:
+        yield Sesiones(motor)
+    finally:
+        motor.dispose()
+
+
+def _tandas(sesiones: Sesiones, settings: Settings, clase: Clase, simular: bool) -> Iterator[Tanda]:
     desde: _Fila | None = None
     while True:
         empezo = monotonic()
@@ -62,20 +123,6 @@ def limpiar(sesiones: Sesiones, settings: Settings, clase: Clase, *, simular: bo
             return
         if tanda.filas and not simular:
             sleep(min(DESCANSO_MAXIMO_S, DESCANSO * tardo_s))
-
-
-def un_rato(sesiones: Sesiones, settings: Settings, segundos: float) -> dict[str, int]:
-    """What beat has done: an even share of the time for each kind; rows deleted, where there were any."""
-    fin = monotonic() + segundos
-    hechas: dict[str, int] = {}
-    for n, clase in enumerate(CLASES):
-        hasta = monotonic() + (fin - monotonic()) / (len(CLASES) - n)
-        for tanda in limpiar(sesiones, settings, clase):
-            if tanda.filas:
-                hechas[clase.nombre] = hechas.get(clase.nombre, 0) + tanda.filas
-            if monotonic() > hasta:
-                break
-    return hechas
 
 
 def _una(

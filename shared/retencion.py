@@ -41,7 +41,8 @@ class Clase:
 
     ajuste: that setting, in days; None: DIAS_SIN_AJUSTE. clave: the primary key. orden: an indexed instant, never later
     than fin, by which rows are found. pieza: a column that refers to clave; its rows go, and those of clave stay.
-    pesan: columns that refer to clave, whose rows go with it. contada: not before its summary counts it.
+    pesan: columns that refer to clave, whose rows go with it. contada: not before its summary counts it. aparte: by the
+    user of RETENCION_DATABASE_URL, if there is one, since the application's may only add rows.
     """
 
     nombre: str
@@ -53,6 +54,7 @@ class Clase:
     pieza: Columna | None = None
     pesan: tuple[Columna, ...] = ()
     contada: bool = False
+    aparte: bool = False
 
     def dias(self, settings: Settings) -> int:
         """0: kept for ever."""
@@ -137,7 +139,7 @@ CLASES = (
         Ejecucion.terminada_en,
         si=_acabada,
     ),
-    Clase("logs", "retencion_logs_dias", LogActividad.id, LogActividad.creado_en, LogActividad.creado_en),
     Clase("pasado", "retencion_pasado_dias", Pasado.id, Pasado.guardado_en, Pasado.guardado_en),
     Clase("tokens", None, TokenRevocado.jti, TokenRevocado.expira_en, TokenRevocado.expira_en),
+    Clase("logs", "retencion_logs_dias", LogActividad.id, LogActividad.creado_en, LogActividad.creado_en, aparte=True),
 )

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     retencion_ejecuciones_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
     retencion_pasado_dias: int = Field(365, ge=0, le=DIAS_MAXIMOS)
     retencion_logs_dias: int = Field(0, ge=0, le=DIAS_MAXIMOS)
+    retencion_database_url: SecretStr = Vacio
 
     openweather_api_key: SecretStr = Vacio
     meteoblue_api_key: SecretStr = Vacio
@@ -135,11 +136,12 @@ class Settings(BaseSettings):
         if not url:
             clave = quote_plus(self.db_password.get_secret_value())
             url = f"mysql://{quote_plus(self.db_user)}:{clave}@{self.db_host}:{self.db_port}/{self.db_name}"
-        if url.startswith(("mysql://", "mariadb://")):
-            url = "mysql+pymysql://" + url.split("://", 1)[1]
-        if url.startswith("mysql+pymysql://") and "charset=" not in url:
-            url += ("&" if "?" in url else "?") + "charset=utf8mb4"
-        return url
+        return _por_pymysql(url)
+
+    @cached_property
+    def url_retencion(self) -> str:
+        """RETENCION_DATABASE_URL in the same way; empty: the application's own user deletes the activity too."""
+        return _por_pymysql(self.retencion_database_url.get_secret_value())
 
     @cached_property
     def url_redis(self) -> str:
@@ -181,6 +183,8 @@ class Settings(BaseSettings):
             partes = urlsplit(aviso)
             if partes.scheme not in ("http", "https") or partes.hostname not in self.avisos_hosts:
                 faltas.append("AVISOS_URL no es https:// de un servidor de AVISOS_HOSTS: corrija una o la otra.")
+        if self.url_retencion and not self.url_retencion.startswith("mysql+"):
+            faltas.append("RETENCION_DATABASE_URL no se entiende: escríbala como mysql://usuario:clave@servidor/base.")
         if self.flask_env == "production" and self.url_base_de_datos.startswith("sqlite"):
             faltas.append("DATABASE_URL apunta a SQLite, que no sirve en producción: use MySQL o MariaDB.")
         return faltas
@@ -221,6 +225,14 @@ def entorno(**extra: str) -> dict[str, str]:
 
 def _detener(problemas: list[str]) -> NoReturn:
     raise SystemExit("ClimaGuru no puede arrancar:\n" + "\n".join(f"  - {p}" for p in problemas))
+
+
+def _por_pymysql(url: str) -> str:
+    if url.startswith(("mysql://", "mariadb://")):
+        url = "mysql+pymysql://" + url.split("://", 1)[1]
+    if url.startswith("mysql+pymysql://") and "charset=" not in url:
+        url += ("&" if "?" in url else "?") + "charset=utf8mb4"
+    return url
 
 
 def _es_fernet(clave: str) -> bool:

@@ -20,14 +20,14 @@ from sqlalchemy.orm import Session
 from xdist.scheduler import LoadFileScheduling
 
 from api import create_app
-from api.base import db
 from deploy.laboratorio import crear_app
 from deploy.laboratorio.cli import variables
 from deploy.laboratorio.servidor import crear_servidor
-from shared import esquema
+from shared import esquema, permisos
 from shared.db import crear_motor
 from shared.modelos import Base
 from shared.settings import Settings
+from tests.preparado import SIN_TLS, Preparado
 from tests.servidores import MariaDB, Redis, carpeta_de_datos
 
 hypothesis.settings.register_profile("sin_prisa", deadline=None)  # nothing is timed here
@@ -163,27 +163,29 @@ def s(motor: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def settings(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Settings:
+def settings(mariadb: MariaDB, servidor_redis: Redis, laboratorio: str, carpeta: Path) -> Settings:
+    """As the user that the application has in production, with no more than that user may do."""
+    preparado = Preparado(mariadb, carpeta / "mysql.env", "cg_api")
+    assert (fin := preparado.preparar()).returncode == 0, fin.stderr
+    motor = crear_motor(hacer_settings(preparado.url("MIGRACIONES", SIN_TLS), "redis://127.0.0.1:1"))
+    esquema.subir(motor)
+    assert permisos.conceder(motor)
+    motor.dispose()
     urls = {nombre.lower(): url for nombre, url in variables(laboratorio).items()}
-    return hacer_settings(mariadb.crear_base("cg_api"), servidor_redis.url, cors_origins=ORIGENES, **urls)
+    return hacer_settings(preparado.url("USER", SIN_TLS), servidor_redis.url, cors_origins=ORIGENES, **urls)
 
 
 @pytest.fixture(scope="session")
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings) -> Flask:
     """The real application on MariaDB and Redis."""
-    motor = crear_motor(settings)
-    esquema.subir(motor)
-    yield create_app(settings)
-    motor.dispose()
+    return create_app(settings)
 
 
 @pytest.fixture
-def cliente(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
+def cliente(app: Flask, settings: Settings, mariadb: MariaDB) -> Iterator[FlaskClient]:
     """A client of an application without data."""
     app.extensions["revista"].olvidar()
     yield app.test_client()
     with redis.Redis.from_url(settings.url_redis) as r:
         r.flushall()
-    with app.app_context(), db.engine.begin() as conexion:
-        for tabla in reversed(Base.metadata.sorted_tables):
-            conexion.execute(tabla.delete())
+    mariadb.ejecutar_todas(*(f"DELETE FROM cg_api.{tabla.name}" for tabla in reversed(Base.metadata.sorted_tables)))

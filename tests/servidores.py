@@ -155,11 +155,16 @@ class MariaDB(Servidor):
         return self.ejecutar("SELECT 1")
 
     def ejecutar(self, sql: str) -> list[tuple[object, ...]]:
+        return self.ejecutar_todas(sql)
+
+    def ejecutar_todas(self, *sql: str) -> list[tuple[object, ...]]:
+        """As root, who may do everything; the rows of the last one."""
         conexion = pymysql.connect(
             host="127.0.0.1", port=self.puerto, user="root", connect_timeout=2, autocommit=True, ssl_disabled=True
         )
         with conexion, conexion.cursor() as cursor:
-            cursor.execute(sql)
+            for una in sql:
+                cursor.execute(una)
             return list(cursor.fetchall())
 
     def crear_base(self, nombre: str) -> str:

@@ -11,6 +11,7 @@ from deploy.laboratorio.cli import variables
 from tests.deploy.gobierno import Gobierno
 from tests.deploy.instalacion import FUERA, REPO, Instalacion
 from tests.deploy.servicio import CLAVE, Servicio, Terminal, servicio
+from tests.preparado import SIN_TLS, Preparado
 from tests.servidores import MariaDB, Redis, puerto_libre
 
 
@@ -79,12 +80,27 @@ def nueva(carpeta: Path) -> Iterator[Instalacion]:
 
 
 @pytest.fixture(scope="session")
-def en_marcha(nueva: Instalacion, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Instalacion:
-    """The settings filled in by hand, and instalar.sh once more."""
-    texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={mariadb.crear_base('cg_instalar')}\n")
+def vm2(mariadb: MariaDB, carpeta: Path) -> Preparado:
+    """What preparar.sh makes on the other machine."""
+    uno = Preparado(mariadb, carpeta / "mysql.env", "cg_instalar")
+    assert (fin := uno.preparar()).returncode == 0, fin.stderr
+    return uno
+
+
+@pytest.fixture(scope="session")
+def en_marcha(nueva: Instalacion, vm2: Preparado, servidor_redis: Redis, laboratorio: str) -> Instalacion:
+    """The settings filled in by hand, each user of the database in its file, and instalar.sh once more."""
+    texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={vm2.url('USER', SIN_TLS)}\n")
     texto = texto.replace("\nREDIS_URL=redis://127.0.0.1:6379/0\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n")
     texto += "".join(f"{n}={u}\n" for n, u in variables(laboratorio).items()) + "BCRYPT_ROUNDS=4\n"
     nueva.fichero.write_text(texto)
+    for nombre, ajuste, quien in (
+        ("migraciones.env", "DATABASE_URL", "MIGRACIONES"),
+        ("retencion.env", "RETENCION_DATABASE_URL", "RETENCION"),
+    ):
+        fichero = nueva.fichero.with_name(nombre)
+        fichero.write_text(f"{ajuste}={vm2.url(quien, SIN_TLS)}\n")
+        fichero.chmod(0o600)
     fin = nueva.instalar()
     assert fin.returncode == 0, fin.stdout + fin.stderr
     assert nueva.fichero.read_text() == texto

@@ -15,6 +15,7 @@ import requests
 
 from tests.deploy.instalacion import REPO, Instalacion
 from tests.pila import Persona, entorno_limpio
+from tests.preparado import SIN_TLS, Preparado
 from tests.servidores import MariaDB, Redis, binario, esperar
 
 RUNBOOK = (REPO / "deploy/RUNBOOK.md").read_text()
@@ -36,7 +37,9 @@ def atajo(carpeta: Path, nombre: str, *orden: object) -> None:
 
 
 @pytest.fixture
-def entorno(en_marcha: Instalacion, mariadb: MariaDB, servidor_redis: Redis, tmp_path: Path) -> dict[str, str]:
+def entorno(
+    en_marcha: Instalacion, vm2: Preparado, mariadb: MariaDB, servidor_redis: Redis, tmp_path: Path
+) -> dict[str, str]:
     """PATH with the commands as they stand on the two machines, each for the servers of the test."""
     raiz = en_marcha.raiz
     atajo(tmp_path, "systemctl", en_marcha.gobierno.systemctl)
@@ -46,10 +49,9 @@ def entorno(en_marcha: Instalacion, mariadb: MariaDB, servidor_redis: Redis, tmp
     atajo(tmp_path, "mysql", binario("mariadb"), "-h", "127.0.0.1", "-P", mariadb.puerto, "-u", "root")
     respaldos = raiz / "var/backups/climaguru"
     respaldos.mkdir(parents=True, exist_ok=True)
-    url = f"DATABASE_URL={mariadb.url(BASE)}\n"
-    for nombre, texto in (("respaldo.env", f"RESPALDO_DESTINO={respaldos}\n{url}"), ("migraciones.env", url)):
-        (raiz / "etc/climaguru" / nombre).write_text(texto)
-        (raiz / "etc/climaguru" / nombre).chmod(0o600)
+    copia = en_marcha.fichero.with_name("respaldo.env")
+    copia.write_text(f"RESPALDO_DESTINO={respaldos}\nDATABASE_URL={vm2.url('RESPALDO', SIN_TLS)}\n")
+    copia.chmod(0o600)
     fijo = {"RAIZ": str(raiz), "SYSTEMCTL": str(en_marcha.gobierno.systemctl), "PYTHON": sys.executable}
     return entorno_limpio(**fijo) | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
 

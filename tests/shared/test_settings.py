@@ -56,6 +56,8 @@ def test_una_clave_repetida_no_sirve_en_produccion(entorno: pytest.MonkeyPatch) 
         ("OPENMETEO_URL", "api.open-meteo.com"),
         ("DATABASE_URL", "sqlite:///x.db"),
         ("REDIS_URL", ""),
+        ("RETENCION_DATABASE_URL", "sqlite:///x.db"),
+        ("RETENCION_DATABASE_URL", "climaguru_retencion"),
         ("BCRYPT_ROUNDS", "3"),
         ("CORS_ORIGINS", "*,https://a.co"),
         ("CORS_ORIGINS", "https://*.a.co"),

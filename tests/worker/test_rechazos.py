@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import redis
-from sqlalchemy import null, text
+from sqlalchemy import create_engine, null
 from structlog.testing import capture_logs
 
 from shared import consultas, esquema
 from shared.clima import Medicion, Periodo, Resolucion
-from shared.db import crear_motor
+from shared.db import crear_motor, preparar
 from shared.filas import datos_de_clima
 from shared.modelos import CodigoError, Estado, Usuario
 from shared.settings import Settings
@@ -50,13 +50,21 @@ def proceso(
 
 @contextmanager
 def sin_tabla(proceso: Proceso) -> Iterator[None]:
-    with proceso.sesiones.transaccion() as s:
-        s.execute(text("ALTER TABLE datos_clima RENAME TO datos_clima_lejos"))
+    _renombrar(proceso, "datos_clima", "datos_clima_lejos")
     try:
         yield
     finally:
-        with proceso.sesiones.transaccion() as s:
-            s.execute(text("ALTER TABLE datos_clima_lejos RENAME TO datos_clima"))
+        _renombrar(proceso, "datos_clima_lejos", "datos_clima")
+
+
+def _renombrar(proceso: Proceso, tabla: str, otra: str) -> None:
+    """As root, for the application may not."""
+    url = proceso.sesiones.motor.url
+    motor = create_engine(url if url.get_backend_name() == "sqlite" else url.set(username="root", password=""))
+    preparar(motor)
+    with motor.begin() as conexion:
+        conexion.exec_driver_sql(f"ALTER TABLE {tabla} RENAME TO {otra}")
+    motor.dispose()
 
 
 @contextmanager
