@@ -101,6 +101,21 @@ def test_una_peticion_cuya_respuesta_se_pierde_se_repite_y_es_una_sola_consulta(
     assert len(avisos) == 1
 
 
+def test_una_renovacion_cuya_respuesta_se_pierde_se_repite_y_la_sesion_sigue(clima: Servicio) -> None:
+    nuevos: list[tuple[str, str]] = []
+    relevo = Relevo(clima.api.puerto, b"/api/auth/refresh", 0)
+    with Cliente(clima.url) as c:
+        sesion = c.entrar("ana", CLAVE)
+    mio = {"token": "vencido", "refresh_token": sesion.refresh_token}
+    with closing(relevo.oido), Cliente(relevo.url, **mio, al_refrescar=lambda *t: nuevos.append(t)) as c:
+        pedida = c.tiempo_real("Cali")
+        assert relevo.quedan == 0
+        c._conexion.tokens.acceso = "vencido"  # once more, with the successor
+        assert c.leer(pedida.id).id == pedida.id
+    assert len(nuevos) == 2
+    assert len({sesion.refresh_token, *(refresco for _, refresco in nuevos)}) == 3
+
+
 def test_un_reintento_cuya_respuesta_se_pierde_no_es_un_conflicto(clima: Servicio, cliente: Cliente) -> None:
     consulta = cliente.cancelar(cliente.tiempo_real("Medellín").id)
     relevo = Relevo(clima.api.puerto, b"/reintentar", 0)
