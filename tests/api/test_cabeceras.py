@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -26,10 +27,10 @@ SEGURIDAD = {
 
 
 def rutas(app: Flask) -> Iterator[tuple[str, str]]:
-    """Every method of every route, with 1 in each variable part."""
+    """Every method of every route, with 1 in each variable part, or a UUID."""
     for regla in app.url_map.iter_rules():
         for metodo in regla.methods or set():
-            yield metodo, re.sub(r"<[^>]+>", "1", regla.rule)
+            yield metodo, re.sub(r"<[^>]+>", "1", re.sub(r"<uuid:\w+>", str(UUID(int=1)), regla.rule))
 
 
 def comprobar(r: TestResponse) -> None:
