@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from api.base import LECTURA, limitador, sesion
 from api.errores import Problema
-from shared import usuarios
+from shared import sesiones
 from shared.modelos import Rol, Sesion, Usuario
 from shared.settings import Settings
 
@@ -34,7 +34,7 @@ INVALIDO = "El token no sirve (se cerró la sesión, cambió la clave o la cuent
 SOLO_LECTURA = "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol."
 SOLO_ADMIN = "Solo un administrador puede hacer esto."
 LARGO_ID = 10  # digits of an INT
-EPOCA = "epoca"  # claim: usuarios.epoca when the token was issued
+EPOCA = "epoca"  # claim: sesiones.epoca when the token was issued
 SESION = "sid"  # claim: the session it belongs to
 DE_TEXTO = ("type", "jti", SESION, EPOCA)
 
@@ -85,7 +85,7 @@ def token_de_refresco(usuario: Usuario, abierta: Sesion) -> str:
 
 
 def _de_todos(usuario: Usuario, abierta: Sesion) -> dict[str, Any]:
-    return {EPOCA: usuarios.epoca(usuario), SESION: abierta.id}
+    return {EPOCA: sesiones.epoca(usuario), SESION: abierta.id}
 
 
 def exigir_login() -> None:
@@ -160,7 +160,7 @@ def vigencia(dueno_id: int) -> Callable[[Session], bool]:
     usuario_id, sesion_id, desde, vence = usuario_actual().id, token[SESION], token[EPOCA], token["exp"]
 
     def vigente(s: Session) -> bool:
-        usuario = usuarios.con_token(s, usuario_id, sesion_id, desde) if time() < vence else None
+        usuario = sesiones.con_token(s, usuario_id, sesion_id, desde) if time() < vence else None
         return usuario is not None and _lee(usuario, dueno_id)
 
     return vigente
@@ -191,7 +191,7 @@ def _exigir(*, refresh: bool) -> None:
     token = get_jwt()
     quien = token["sub"]
     usuario_id = int(quien) if len(quien) <= LARGO_ID and quien.isdecimal() else 0
-    usuario = usuarios.con_token(sesion(), usuario_id, token[SESION], token[EPOCA])
+    usuario = sesiones.con_token(sesion(), usuario_id, token[SESION], token[EPOCA])
     if usuario is None:
         raise Problema(401, INVALIDO, cabeceras=DESAFIO)
     g.usuario = usuario

@@ -11,17 +11,23 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from shared.db import ahora
-from shared.modelos import Sesion
+from shared.modelos import Sesion, Usuario
 from shared.usuarios import LARGO_AGENTE, cerrar_sesiones, en_fila
 
 # Of one user. A program that logs in each minute and never refreshes ends its own: what was refreshed goes last, and a
 # browser refreshes within the hour.
 MAX_SESIONES = 100
 REPETIBLE_S = 30
+_CON_TOKEN = (  # built once: every request asks it
+    select(Usuario)
+    .join(Sesion, Sesion.usuario_id == Usuario.id)
+    .where(Usuario.id == bindparam("usuario_id"), Usuario.activo, Sesion.id == bindparam("sesion_id"))
+    .execution_options(populate_existing=True)
+)
 
 
 class Reusado(Exception):
@@ -34,6 +40,24 @@ class Visita(NamedTuple):
     ip: str | None
     agente: str | None
     hasta: datetime
+
+
+def con_token(s: Session, usuario_id: int, sesion_id: str, desde: str) -> Usuario | None:
+    """The active user this token speaks for; None if its session ended, it is outdated, or the user deactivated.
+
+    desde: the user's `epoca` when the token was issued. It is compared for being the same, so no clock has a say.
+    """
+    usuario = s.scalars(_CON_TOKEN, {"usuario_id": usuario_id, "sesion_id": sesion_id}).one_or_none()
+    return usuario if usuario and epoca(usuario) == desde else None
+
+
+def epoca(usuario: Usuario) -> str:
+    """What every valid token of this user carries: the instant since which tokens are good, "" if always.
+
+    It ends what a login begins with the old password while a new one is being set: that session is not among those
+    that end with it.
+    """
+    return usuario.tokens_desde.isoformat() if usuario.tokens_desde else ""
 
 
 def abrir(s: Session, usuario_id: int, visita: Visita) -> tuple[Sesion, int]:

@@ -1,4 +1,4 @@
-"""Accounts: create and change them, check passwords, tell whom a token speaks for, note what was done."""
+"""Accounts: create and change them, check passwords, end their sessions, note what was done."""
 
 from __future__ import annotations
 
@@ -176,31 +176,6 @@ def cerrar_sesiones(s: Session, usuario_id: int, *cuales: ColumnElement[bool]) -
 
 def anotar_login(s: Session, usuario: Usuario) -> None:
     s.execute(update(Usuario).where(Usuario.id == usuario.id).values(ultimo_login=ahora()))
-
-
-_CON_TOKEN = (  # built once: every request asks it
-    select(Usuario)
-    .join(Sesion, Sesion.usuario_id == Usuario.id)
-    .where(Usuario.id == bindparam("usuario_id"), Usuario.activo, Sesion.id == bindparam("sesion_id"))
-)
-
-
-def con_token(s: Session, usuario_id: int, sesion_id: str, desde: str) -> Usuario | None:
-    """The active user this token speaks for; None if its session ended, it is outdated, or the user deactivated.
-
-    desde: the user's `epoca` when the token was issued. It is compared for being the same, so no clock has a say.
-    """
-    usuario = s.scalars(_CON_TOKEN, {"usuario_id": usuario_id, "sesion_id": sesion_id}).one_or_none()
-    return usuario if usuario and epoca(usuario) == desde else None
-
-
-def epoca(usuario: Usuario) -> str:
-    """What every valid token of this user carries: the instant since which tokens are good, "" if always.
-
-    It ends what a login begins with the old password while a new one is being set: that session is not among those
-    that end with it.
-    """
-    return usuario.tokens_desde.isoformat() if usuario.tokens_desde else ""
 
 
 def anotar(

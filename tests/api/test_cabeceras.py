@@ -64,7 +64,7 @@ def test_tambien_las_llevan_lo_que_se_acepta_se_descarga_se_escucha_o_falla(
     grande = cliente.post(TR, data=b" " * (2 << 20), content_type="application/json", headers=con)
     for r in (nueva, leida, sin_cambio, eventos, grande, cliente.get(f"{donde}/descargar", headers=con)):
         comprobar(r)
-    monkeypatch.setattr("api.acceso.usuarios.con_token", lambda *_: 1 / 0)
+    monkeypatch.setattr("api.acceso.sesiones.con_token", lambda *_: 1 / 0)
     rota = cliente.get(donde, headers=con)
     assert rota.status_code == 500
     comprobar(rota)

@@ -135,8 +135,8 @@ def test_la_sesion_de_otro_ni_se_refresca_ni_se_cierra(s: Session) -> None:
     assert sesiones.rotar(s, beto, de_ana.id, de_ana.jti_refresco, visita()) is None
     assert sesiones.cerrar(s, beto, de_ana.id) == 0
     assert sesiones.cerrar_otras(s, beto, "ninguna") == 0
-    assert usuarios.con_token(s, beto, de_ana.id, "") is None
-    assert usuarios.con_token(s, ana, de_ana.id, "") is not None
+    assert sesiones.con_token(s, beto, de_ana.id, "") is None
+    assert sesiones.con_token(s, ana, de_ana.id, "") is not None
 
 
 @pytest.mark.parametrize("como", ["otra clave", "desactivada", "borrada"])
@@ -152,6 +152,15 @@ def test_lo_que_cierra_todas_no_toca_las_de_otros(s: Session, como: str) -> None
     else:
         s.execute(text("DELETE FROM usuarios WHERE id = :id"), {"id": ana})
     assert (len(vivas(s, ana)), len(vivas(s, beto))) == (0, 1)
+
+
+def test_quien_entra_con_la_clave_vieja_mientras_se_cambia_no_tiene_un_token_que_sirva(s: Session) -> None:
+    ana = usuario(s)
+    cuenta = s.get_one(Usuario, ana)
+    antes = sesiones.epoca(cuenta)
+    assert usuarios.cambiar_password(s, cuenta, "nueva")
+    tarde = abrir(s, ana)
+    assert sesiones.con_token(s, ana, tarde.id, antes) is None
 
 
 def test_un_cambio_que_no_se_hizo_no_cierra_nada(s: Session) -> None:
