@@ -31,6 +31,7 @@ from api import (
     programaciones,
     reportes,
     salud,
+    sesiones,
     usuarios,
 )
 from api.aforo import Aforo
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     cabeceras.registrar(app, settings)
     _extensiones(app, settings)
     api.register_blueprint(auth.rutas)
+    api.register_blueprint(sesiones.rutas)
     api.register_blueprint(consultas.rutas)
     api.register_blueprint(lotes.rutas)
     api.register_blueprint(catalogo.rutas)

@@ -1,4 +1,4 @@
-"""Who is calling, and may they: tokens, roles, revocation, requests per user. Decided here and nowhere else.
+"""Who is calling, and may they: tokens, sessions, roles, requests per user. Decided here and nowhere else.
 
 Every protected blueprint names one of exigir_login, exigir_operario and exigir_admin as its before_request.
 """
@@ -6,20 +6,21 @@ Every protected blueprint names one of exigir_login, exigir_operario and exigir_
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from time import time
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_jwt, verify_jwt_in_request
-from flask_jwt_extended.exceptions import JWTExtendedException, WrongTokenError
+from flask_jwt_extended.exceptions import JWTDecodeError, JWTExtendedException, WrongTokenError
 from jwt import ExpiredSignatureError, PyJWTError
 from sqlalchemy.orm import Session
 
 from api.base import LECTURA, limitador, sesion
 from api.errores import Problema
-from shared import usuarios
-from shared.modelos import Rol, Usuario
+from shared import sesiones
+from shared.modelos import Rol, Sesion, Usuario
 from shared.settings import Settings
 
 P = ParamSpec("P")
@@ -27,13 +28,15 @@ R = TypeVar("R")
 DESAFIO = {"WWW-Authenticate": 'Bearer realm="climaguru"'}
 SIN_TOKEN = "Envíe un token válido en la cabecera Authorization: Bearer <token>; se obtiene en /api/auth/login."
 NO_REFRESCO = "Ese es un token de refresco, que solo sirve en /api/auth/refresh. Aquí va el de acceso: access_token."
-NO_ACCESO = "Ese es un token de acceso. Aquí va el de refresco: el refresh_token que dio /api/auth/login."
+NO_ACCESO = "Ese es un token de acceso. Aquí va el de refresco: el refresh_token que dio /api/auth/login o /refresh."
 VENCIDO = "El token venció. Pida otro en /api/auth/refresh o vuelva a entrar."
-INVALIDO = "El token no sirve (cerró la sesión, cambió la clave o la cuenta está inactiva). Vuelva a entrar."
+INVALIDO = "El token no sirve (se cerró la sesión, cambió la clave o la cuenta está inactiva). Vuelva a entrar."
 SOLO_LECTURA = "Su rol de consultor permite leer, no crear ni cambiar. Pida a un administrador otro rol."
 SOLO_ADMIN = "Solo un administrador puede hacer esto."
 LARGO_ID = 10  # digits of an INT
-EPOCA = "epoca"  # claim: usuarios.epoca when the token was issued
+EPOCA = "epoca"  # claim: sesiones.epoca when the token was issued
+SESION = "sid"  # claim: the session it belongs to
+DE_TEXTO = ("type", "jti", SESION, EPOCA)
 
 
 def configurar(app: Flask, settings: Settings) -> None:
@@ -42,20 +45,47 @@ def configurar(app: Flask, settings: Settings) -> None:
         JWT_ALGORITHM="HS256",
         JWT_DECODE_ALGORITHMS=["HS256"],
         JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,  # no cookies; else each token has a random claim, and no two are the same
         JWT_ACCESS_TOKEN_EXPIRES=settings.jwt_access_token_expires,
         JWT_REFRESH_TOKEN_EXPIRES=settings.jwt_refresh_token_expires,
     )
-    JWTManager(app)
+    JWTManager(app).decode_key_loader(_clave_para)
 
 
-def token_de_acceso(usuario: Usuario) -> str:
-    token: str = create_access_token(str(usuario.id), additional_claims={EPOCA: usuarios.epoca(usuario)})
+def _clave_para(_: dict[str, Any], dicho: dict[str, Any]) -> str:
+    """No key for a token without all that ours have. Here, for the library fills in what is missing afterwards."""
+    if "exp" not in dicho or not all(isinstance(dicho.get(nombre), str) for nombre in DE_TEXTO):
+        raise JWTDecodeError("a claim is missing")
+    clave: str = current_app.config["JWT_SECRET_KEY"]
+    return clave
+
+
+def tokens(usuario: Usuario, abierta: Sesion) -> dict[str, Any]:
+    """What a login and a refresh answer."""
+    return {
+        "access_token": token_de_acceso(usuario, abierta),
+        "refresh_token": token_de_refresco(usuario, abierta),
+        "expires_in": current_app.config["JWT_ACCESS_TOKEN_EXPIRES"],
+    }
+
+
+def token_de_acceso(usuario: Usuario, abierta: Sesion) -> str:
+    """username and rol are for frontends to read; here the database is asked."""
+    dicho = {**_de_todos(usuario, abierta), "username": usuario.username, "rol": usuario.rol.value}
+    token: str = create_access_token(str(usuario.id), additional_claims=dicho)
     return token
 
 
-def token_de_refresco(usuario: Usuario) -> str:
-    token: str = create_refresh_token(str(usuario.id), additional_claims={EPOCA: usuarios.epoca(usuario)})
+def token_de_refresco(usuario: Usuario, abierta: Sesion) -> str:
+    """The only one of the session that is good: however often it is asked for, the same to the byte."""
+    emitido = abierta.expira_en - timedelta(seconds=current_app.config["JWT_REFRESH_TOKEN_EXPIRES"])
+    de_la_fila = {"jti": abierta.jti_refresco, "iat": emitido, "nbf": emitido, "exp": abierta.expira_en}
+    token: str = create_refresh_token(str(usuario.id), additional_claims=_de_todos(usuario, abierta) | de_la_fila)
     return token
+
+
+def _de_todos(usuario: Usuario, abierta: Sesion) -> dict[str, Any]:
+    return {EPOCA: sesiones.epoca(usuario), SESION: abierta.id}
 
 
 def exigir_login() -> None:
@@ -108,6 +138,12 @@ def usuario_actual() -> Usuario:
     return usuario
 
 
+def sesion_actual() -> str:
+    """The id of the session whose token the caller sent."""
+    sesion_id: str = get_jwt()[SESION]
+    return sesion_id
+
+
 def puede_leer(dueno_id: int) -> bool:
     """An operario reads what is theirs; consultor and admin read everything."""
     return _lee(usuario_actual(), dueno_id)
@@ -121,10 +157,10 @@ def puede_cambiar(dueno_id: int) -> bool:
 def vigencia(dueno_id: int) -> Callable[[Session], bool]:
     """Asked later, outside this request: does the caller's token still live, and may they read what is dueno_id's?"""
     token = get_jwt()
-    usuario_id, jti, desde, vence = usuario_actual().id, token["jti"], token[EPOCA], token["exp"]
+    usuario_id, sesion_id, desde, vence = usuario_actual().id, token[SESION], token[EPOCA], token["exp"]
 
     def vigente(s: Session) -> bool:
-        usuario = usuarios.con_token(s, usuario_id, jti, desde) if time() < vence else None
+        usuario = sesiones.con_token(s, usuario_id, sesion_id, desde) if time() < vence else None
         return usuario is not None and _lee(usuario, dueno_id)
 
     return vigente
@@ -155,8 +191,7 @@ def _exigir(*, refresh: bool) -> None:
     token = get_jwt()
     quien = token["sub"]
     usuario_id = int(quien) if len(quien) <= LARGO_ID and quien.isdecimal() else 0
-    completo = isinstance(token["jti"], str) and isinstance(token.get(EPOCA), str) and "exp" in token
-    usuario = usuarios.con_token(sesion(), usuario_id, token["jti"], token[EPOCA]) if completo else None
+    usuario = sesiones.con_token(sesion(), usuario_id, token[SESION], token[EPOCA])
     if usuario is None:
         raise Problema(401, INVALIDO, cabeceras=DESAFIO)
     g.usuario = usuario

@@ -1,10 +1,10 @@
-"""Accounts and tokens: register, login, refresh, logout, me."""
+"""Accounts and tokens: register, login, refresh, logout, me. The list of sessions is in api/sesiones.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -18,22 +18,25 @@ from redis.exceptions import RedisError
 
 from api import acceso
 from api.acceso import usuario_actual
-from api.actividad import anotar, red
+from api.actividad import anotar, direccion, red
 from api.base import Rutas, limitador, paginar, sesion
 from api.errores import Problema
 from api.esquemas.comunes import Mensaje, Pagina
 from api.esquemas.cuentas import CambioPassword, Login, Logout, Registro, Tokens, UsuarioSobre, clave_ajena
 from api.esquemas.reportes import Auditoria
-from shared import reportes, usuarios
+from shared import reportes, sesiones, usuarios
 from shared.cola import PREFIJO
 from shared.db import plegar
-from shared.modelos import Usuario
 from shared.settings import Settings
 
 rutas = Rutas("auth", __name__, url_prefix="/api/auth", description="Cuentas y sesiones")
 CONOCIDA, CONOCIDA_S = f"{PREFIJO}conocida:", 30 * 86_400
 DESACTIVADA = "La cuenta está desactivada. Pida a un administrador que la active."
 OCUPADO = "Ya está en uso; elija otro."
+REUSADO = (
+    "Ese refresh_token ya se había cambiado por otro: puede que alguien más lo tenga, y la sesión se cerró. "
+    "Vuelva a entrar; en /api/auth/actividad se ve desde dónde llegó."
+)
 
 
 def _settings() -> Settings:
@@ -127,14 +130,11 @@ def login(datos: dict[str, Any]) -> dict[str, Any]:
     if usuario is None:
         raise _no_entra(datos["username"], "Usuario o contraseña incorrectos.")
     usuarios.anotar_login(sesion(), usuario)
-    _entro()
-    anotar("login", usuario.id)
+    abierta, cerradas = sesiones.abrir(sesion(), usuario.id, _visita())
+    anotar("login", usuario.id, {"sesion_id": abierta.id, **({"cerradas": cerradas} if cerradas else {})})
     sesion().commit()
-    return {
-        **_acceso(usuario),
-        "refresh_token": acceso.token_de_refresco(usuario),
-        "usuario": usuario,
-    }
+    _entro()
+    return {**acceso.tokens(usuario, abierta), "usuario": usuario}
 
 
 @rutas.post("/refresh")
@@ -142,10 +142,23 @@ def login(datos: dict[str, Any]) -> dict[str, Any]:
 @rutas.doc(security=[{"token_de_refresco": []}])
 @rutas.response(200, Tokens)
 def refresh() -> dict[str, Any]:
-    """Un access_token nuevo a cambio del refresh_token, que va en Authorization."""
-    anotar("refresh", usuario_actual().id)
+    """Tokens nuevos a cambio del refresh_token, que va en Authorization y deja de servir.
+
+    Guarde los dos. Si la respuesta se pierde, repita: durante 30 segundos el mismo refresh_token da el mismo sucesor.
+    Usado más tarde, cierra la sesión entera, porque puede que alguien más lo tenga.
+    """
+    usuario, sesion_id = usuario_actual(), acceso.sesion_actual()
+    try:
+        abierta = sesiones.rotar(sesion(), usuario.id, sesion_id, get_jwt()["jti"], _visita())
+    except sesiones.Reusado as e:
+        anotar("refresco_reusado", usuario.id, {"sesion_id": sesion_id})
+        sesion().commit()
+        raise Problema(401, REUSADO, cabeceras=acceso.DESAFIO) from e
+    if abierta is None:
+        raise Problema(401, acceso.INVALIDO, cabeceras=acceso.DESAFIO)
+    anotar("refresh", usuario.id, {"sesion_id": sesion_id})
     sesion().commit()
-    return _acceso(usuario_actual())
+    return acceso.tokens(usuario, abierta)
 
 
 @rutas.post("/logout")
@@ -153,10 +166,14 @@ def refresh() -> dict[str, Any]:
 @rutas.arguments(Logout, required=False)
 @rutas.response(200, Mensaje)
 def logout(datos: dict[str, Any]) -> dict[str, str]:
-    """Cierra la sesión: el token de acceso, y el de refresco si va en el cuerpo, dejan de servir."""
-    _revocar(get_jwt())
+    """Cierra la sesión: sus tokens, el de refresco también, dejan de servir.
+
+    No hace falta enviar el refresh_token; si va en el cuerpo y es de otra sesión suya, también esa se cierra.
+    """
+    cuales = {acceso.sesion_actual()}
     if "refresh_token" in datos:
-        _revocar(_propio(datos["refresh_token"]))
+        cuales.add(_propio(datos["refresh_token"])[acceso.SESION])
+    sesiones.cerrar(sesion(), usuario_actual().id, *cuales)
     anotar("logout", usuario_actual().id)
     sesion().commit()
     return {"message": "Sesión cerrada."}
@@ -214,11 +231,10 @@ def _no_entra(nombre: str, motivo: str) -> Problema:
     return Problema(401, motivo, cabeceras=acceso.DESAFIO)
 
 
-def _acceso(usuario: Usuario) -> dict[str, Any]:
-    return {
-        "access_token": acceso.token_de_acceso(usuario),
-        "expires_in": _settings().jwt_access_token_expires,
-    }
+def _visita() -> sesiones.Visita:
+    """hasta: by this machine's clock, as it will be when the token comes back."""
+    hasta = datetime.now(UTC) + timedelta(seconds=_settings().jwt_refresh_token_expires)
+    return sesiones.Visita(direccion(), request.headers.get("User-Agent"), hasta)
 
 
 def _propio(refresh_token: str) -> dict[str, Any]:
@@ -232,7 +248,3 @@ def _propio(refresh_token: str) -> dict[str, Any]:
     if token["sub"] != str(usuario_actual().id):
         raise Problema(422, "El refresh_token no es suyo.", {"refresh_token": ["No es su token de refresco."]})
     return token
-
-
-def _revocar(token: dict[str, Any]) -> None:
-    usuarios.revocar(sesion(), token["jti"], datetime.fromtimestamp(token["exp"], UTC))

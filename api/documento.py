@@ -43,7 +43,8 @@ resuelve en segundo plano preguntando a varios proveedores a la vez, y acaba con
 número dice de dónde sale.
 
 1. Pida una cuenta en `POST /api/auth/register` y entre en `POST /api/auth/login`.
-2. Envíe el `access_token` en `Authorization: Bearer …` (botón **Authorize**).
+2. Envíe el `access_token` en `Authorization: Bearer …` (botón **Authorize**). Cuando venza, `POST /api/auth/refresh` da
+   otro a cambio del `refresh_token`, y un `refresh_token` nuevo: guarde los dos.
 3. Pida el tiempo en `POST /api/consultas/tiempo-real`: la respuesta es 202 y `Location` dice dónde mirar.
 4. Mire allí hasta que `estado` sea `completada` o `error`. `?esperar=20`, `Prefer: wait=20` y `…/eventos` ahorran
    preguntar una y otra vez.
@@ -67,7 +68,7 @@ AJUSTES = {
 }
 ESQUEMAS_DE_SEGURIDAD = {
     "token": "El access_token de /api/auth/login.",
-    "token_de_refresco": "El refresh_token de /api/auth/login; solo sirve en /api/auth/refresh.",
+    "token_de_refresco": "El último refresh_token de la sesión; solo sirve, una vez, en /api/auth/refresh.",
 }
 
 

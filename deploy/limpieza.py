@@ -21,7 +21,7 @@ NOMBRES = {
     "ejecuciones": "ejecuciones de programaciones",
     "logs": "registros de actividad",
     "pasado": "hojas de días pasados compartidos",
-    "tokens": "sesiones cerradas que ya habrían caducado",
+    "sesiones": "sesiones que ya caducaron",
 }
 SIN_CONTAR = "  {} más esperan a que los resúmenes diarios de reportes las cuenten; los hace la agenda."
 NADA = "No se borró nada. (Sin contar los lotes que se quedarían sin consultas.)"

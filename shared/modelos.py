@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    Column,
     Date,
     Enum,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     String,
+    Table,
     Text,
     UniqueConstraint,
     false,
@@ -122,12 +124,34 @@ class Usuario(Base):
     tokens_desde: Mapped[datetime | None] = mapped_column(InstanteUtc)
 
 
-class TokenRevocado(Base):
-    """Added. A token that was logged out, until it would have expired anyway; survives a wiped Redis."""
+class Sesion(Base):
+    """Added. What a login began; every token carries its id. One that ended is no row: see shared/sesiones.py.
 
-    __tablename__ = "tokens_revocados"
-    jti: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: random, for one that is used again would revive old tokens. usada_en, ip_address, user_agent: of the last
+    refresh, or else of the login. expira_en: when its refresh token does. jti_refresco: of the only refresh token that
+    is good; jti_anterior: of the one before it, None until the first refresh.
+    """
+
+    __tablename__ = "sesiones"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    usuario_id: Mapped[int] = mapped_column(ForeignKey("usuarios.id", ondelete="CASCADE"), index=True)
+    creada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
+    usada_en: Mapped[datetime] = mapped_column(InstanteUtc, default=ahora())
     expira_en: Mapped[datetime] = mapped_column(InstanteUtc, index=True)
+    ip_address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(255))
+    jti_refresco: Mapped[str] = mapped_column(String(36))
+    jti_anterior: Mapped[str | None] = mapped_column(String(36))
+
+
+# The log-outs of the release before sesiones. Nobody here reads it: that release does until it has been replaced, and
+# after it was gone back to (deploy/RUNBOOK.md). The first migration of a later release drops it.
+Table(
+    "tokens_revocados",
+    Base.metadata,
+    Column("jti", String(36), primary_key=True),
+    Column("expira_en", InstanteUtc, nullable=False, index=True),
+)
 
 
 class ApiKey(Base):

@@ -23,7 +23,7 @@ from shared.modelos import (
     Pasado,
     Respuesta,
     Serie,
-    TokenRevocado,
+    Sesion,
 )
 from shared.settings import Settings
 
@@ -140,6 +140,6 @@ CLASES = (
         si=_acabada,
     ),
     Clase("pasado", "retencion_pasado_dias", Pasado.id, Pasado.guardado_en, Pasado.guardado_en),
-    Clase("tokens", None, TokenRevocado.jti, TokenRevocado.expira_en, TokenRevocado.expira_en),
+    Clase("sesiones", None, Sesion.id, Sesion.expira_en, Sesion.expira_en),
     Clase("logs", "retencion_logs_dias", LogActividad.id, LogActividad.creado_en, LogActividad.creado_en, aparte=True),
 )

@@ -1,25 +1,25 @@
-"""Accounts: create and change them, check passwords, revoke tokens, note what was done."""
+"""Accounts: create and change them, check passwords, end their sessions, note what was done."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from threading import Lock
 from typing import Any
 
 import bcrypt
-from sqlalchemy import Select, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.db import ahora
-from shared.modelos import LogActividad, Rol, TokenRevocado, Usuario
+from shared.modelos import LogActividad, Rol, Sesion, Usuario
 
 LARGO_MAXIMO_BYTES = 72  # bcrypt reads no further
 EN_COLA = 16  # passwords of one process; at 0.3 s each, nobody waits longer than 5 s
 DE_UNA_RED = 6  # of them
+LARGO_AGENTE = 255
 _turno, _cuentan = Lock(), Lock()
 _en_cola: Counter[str] = Counter()
 
@@ -131,7 +131,7 @@ def en_fila(s: Session, usuario_id: int) -> None:
 
 
 def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
-    """Set rol, activo, nombre_completo or email. A deactivated user's tokens die.
+    """Set rol, activo, nombre_completo or email. A deactivated user's sessions end.
 
     Raises UltimoAdmin and YaExiste; nothing is written then.
     """
@@ -147,42 +147,35 @@ def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
             s.execute(update(Usuario).where(Usuario.id == usuario.id).values(**cambios))
     except IntegrityError as e:
         raise YaExiste(["email"]) from e
+    if cambios.get("activo") is False:
+        cerrar_sesiones(s, usuario.id)
     s.refresh(usuario)
 
 
 def cambiar_password(s: Session, usuario: Usuario, password_hash: str) -> bool:
-    """Set the password and kill every token issued so far. False: it was changed meanwhile."""
+    """Set the password and end every session. False: it was changed meanwhile."""
     orden = update(Usuario).where(_sin_cambiar(usuario)).values(password_hash=password_hash, tokens_desde=ahora())
     resultado = s.execute(orden.execution_options(synchronize_session=False))
-    return resultado.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    if resultado.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    cerrar_sesiones(s, usuario.id)
+    return True
+
+
+def cerrar_sesiones(s: Session, usuario_id: int, *cuales: ColumnElement[bool]) -> int:
+    """End the user's sessions, those of which `cuales` hold; how many there were.
+
+    One by one by key: of a small table MariaDB reads the whole, and waits for the rows of others.
+    """
+    en_fila(s, usuario_id)
+    ids = s.scalars(select(Sesion.id).where(Sesion.usuario_id == usuario_id, *cuales)).all()
+    if ids:
+        s.connection().execute(delete(Sesion).where(Sesion.id == bindparam("una")), [{"una": i} for i in ids])
+    return len(ids)
 
 
 def anotar_login(s: Session, usuario: Usuario) -> None:
     s.execute(update(Usuario).where(Usuario.id == usuario.id).values(ultimo_login=ahora()))
-
-
-_CON_TOKEN = select(Usuario).where(  # built once: every request asks it
-    Usuario.id == bindparam("usuario_id"), Usuario.activo, ~exists().where(TokenRevocado.jti == bindparam("jti"))
-)
-
-
-def con_token(s: Session, usuario_id: int, jti: str, desde: str) -> Usuario | None:
-    """The active user this token speaks for; None if it was revoked, outdated, or the user deactivated.
-
-    desde: the user's `epoca` when the token was issued. It is compared for being the same, so no clock has a say.
-    """
-    usuario = s.scalars(_CON_TOKEN, {"usuario_id": usuario_id, "jti": jti}).one_or_none()
-    return usuario if usuario and epoca(usuario) == desde else None
-
-
-def epoca(usuario: Usuario) -> str:
-    """What every valid token of this user carries: the instant since which tokens are good, "" if always."""
-    return usuario.tokens_desde.isoformat() if usuario.tokens_desde else ""
-
-
-def revocar(s: Session, jti: str, expira_en: datetime) -> None:
-    """Idempotent. shared/limpieza.py forgets it once the token has expired by itself."""
-    s.merge(TokenRevocado(jti=jti, expira_en=expira_en))
 
 
 def anotar(
@@ -200,7 +193,7 @@ def anotar(
             usuario_id=usuario_id,
             accion=accion,
             ip_address=ip,
-            user_agent=agente[:255] if agente else None,
+            user_agent=agente[:LARGO_AGENTE] if agente else None,
             detalle=detalle,
         )
     )

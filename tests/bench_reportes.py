@@ -22,6 +22,8 @@ from api.acceso import token_de_acceso
 from api.base import db, sesion
 from shared import esquema, resumenes, usuarios
 from shared.db import Sesiones, crear_motor
+from shared.sesiones import Visita
+from shared.sesiones import abrir as abrir_sesion
 from tests.conftest import hacer_settings
 from tests.planes import explicar, ordenes
 from tests.servidores import MariaDB, Redis
@@ -105,7 +107,9 @@ def _resumir(sesiones: Sesiones) -> None:
 def _token(usuario_id: int) -> str:
     usuario = usuarios.leer(sesion(), usuario_id)
     assert usuario is not None
-    return token_de_acceso(usuario)
+    abierta, _ = abrir_sesion(sesion(), usuario_id, Visita(None, None, datetime.now(UTC) + timedelta(days=1)))
+    sesion().commit()
+    return token_de_acceso(usuario, abierta)
 
 
 def _tiempos(app: Flask, cabeceras: dict[int, dict[str, str]], motor: Engine) -> None:

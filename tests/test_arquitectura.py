@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -101,7 +102,7 @@ def test_toda_ruta_pide_un_token_salvo_las_publicas(app: Flask) -> None:
     for regla in app.url_map.iter_rules():
         if regla.endpoint in PUBLICAS:
             continue
-        ruta = re.sub(r"<int:\w+>", "1", regla.rule)
+        ruta = re.sub(r"<uuid:\w+>", str(UUID(int=1)), re.sub(r"<int:\w+>", "1", regla.rule))
         for metodo in (regla.methods or set()) - {"HEAD", "OPTIONS"}:
             assert cliente.open(ruta, method=metodo).status_code == 401, f"{metodo} {regla.rule}"
 

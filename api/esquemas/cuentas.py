@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from api.campos import CONTROL, INVISIBLE, Booleano, BooleanoTexto, Instante, Opcion, Texto
-from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
+from api.esquemas.comunes import Cambios, Entrada, Mensaje, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
 
@@ -124,9 +124,31 @@ class UsuarioSobre(Schema):
 
 class Tokens(Schema):
     access_token = fields.String(required=True)
-    refresh_token = fields.String()
+    refresh_token = fields.String(
+        required=True, metadata={"description": "Sirve una vez, en /api/auth/refresh, que da el siguiente."}
+    )
     expires_in = fields.Integer(required=True, metadata={"description": "Segundos de vida del access_token."})
     usuario = fields.Nested(UsuarioSalida)
+
+
+class SesionSalida(Schema):
+    id = fields.UUID(required=True, metadata={"example": "0b6f3a52-7d1e-4c88-9a4e-2f5d7c1e9b30"})
+    actual = fields.Boolean(required=True, metadata={"description": "Es la de esta petición.", "example": True})
+    creada_en = Instante(required=True, metadata={"description": "Cuándo se entró."})
+    usada_en = Instante(required=True, metadata={"description": "Cuándo dio tokens por última vez."})
+    expira_en = Instante(required=True, metadata={"description": "Cuándo acaba si no se renueva antes."})
+    ip_address = fields.String(
+        required=True, allow_none=True, metadata={"description": "Desde dónde se usó por última vez."}
+    )
+    user_agent = fields.String(required=True, allow_none=True)
+
+
+class SesionesPagina(PaginaSalida):
+    sesiones = fields.List(fields.Nested(SesionSalida), required=True)
+
+
+class SesionesCerradas(Mensaje):
+    cerradas = fields.Integer(required=True, metadata={"description": "Cuántas se cerraron.", "example": 2})
 
 
 class CambioPassword(Entrada):

@@ -9,7 +9,8 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,33 @@ def olvidar(url: str) -> None:
     _cambiar(lambda a: replace(a, sesiones={u: s for u, s in a.sesiones.items() if u != url}))
 
 
-def renovar(url: str, refresh_token: str, access_token: str) -> None:
-    """A new access token, unless somebody logged in meanwhile in another terminal."""
-    actual = leer().sesiones.get(url)
-    if actual and actual.refresh_token == refresh_token:
-        nueva = replace(actual, access_token=access_token)
-        _cambiar(lambda a: replace(a, sesiones={**a.sesiones, url: nueva}))
+class Compartida:
+    """The session kept for a server, which other processes renew too. `vista`: the file's, when last looked at."""
+
+    def __init__(self, url: str, vista: Guardada) -> None:
+        self._url, self._vista = url, vista
+
+    def de_otro(self) -> Guardada | None:
+        """What another process renewed it to since; None: nobody did, or it is somebody else's now."""
+        try:
+            ahora = leer().sesiones.get(self._url)
+        except MalAjustado:
+            return None
+        if ahora is None or ahora == self._vista or ahora.usuario != self._vista.usuario:
+            return None
+        self._vista = ahora
+        return ahora
+
+    def guardar(self, access_token: str, refresh_token: str) -> None:
+        """What it was renewed to here, unless another process changed it or logged out. Raises MalAjustado."""
+        nueva = replace(self._vista, access_token=access_token, refresh_token=refresh_token)
+
+        def si_sigue(a: Ajustes) -> Ajustes:
+            sigue = a.sesiones.get(self._url) == self._vista
+            return replace(a, sesiones={**a.sesiones, self._url: nueva}) if sigue else a
+
+        _cambiar(si_sigue)
+        self._vista = nueva
 
 
 def _guardada(crudo: dict[str, Any]) -> Guardada:
@@ -99,19 +121,39 @@ def _cadena(valor: Any) -> str:
 
 def _cambiar(como: Callable[[Ajustes], Ajustes]) -> None:
     """Replaced whole, so that another terminal reads the old one or the new one. Raises MalAjustado."""
-    texto = _toml(como(leer()))
     destino = ruta().resolve()  # where it is a symbolic link, it stays one
     try:
         destino.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, provisional = tempfile.mkstemp(dir=destino.parent, prefix=".config-")  # 0600 from its first byte
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as fichero:
-                fichero.write(texto)
-            Path(provisional).replace(destino)
-        finally:
-            Path(provisional).unlink(missing_ok=True)
+        with _a_solas(destino.parent):
+            texto = _toml(como(leer()))
+            descriptor, provisional = tempfile.mkstemp(
+                dir=destino.parent, prefix=".config-"
+            )  # 0600 from its first byte
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as fichero:
+                    fichero.write(texto)
+                Path(provisional).replace(destino)
+            finally:
+                Path(provisional).unlink(missing_ok=True)
     except OSError as e:
         raise MalAjustado(f"No se puede escribir {destino}: {motivo(e)}.") from e
+
+
+@contextmanager
+def _a_solas(carpeta: Path) -> Iterator[None]:
+    """Processes that change the file do it one after the other, where the system can see to that (not on Windows)."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(carpeta, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _toml(ajustes: Ajustes) -> str:

@@ -31,8 +31,10 @@ TROZO = 65536
 class Cliente:
     """Speaks to one server. `with Cliente(url) as clima:` closes its connections.
 
-    token: an access token; with refresh_token it is renewed when it expires, and al_refrescar is told the new one.
-    al_reintentar: told, in Spanish, why a request is being repeated. Every method raises Fallo, of errores.py.
+    token: an access token; with refresh_token it is renewed when it expires. A refresh token is good once: al_refrescar
+    is told the new pair (access, refresh), to keep it, and de_otro is asked before for the pair of another process that
+    shares the session and has renewed it, if any. al_reintentar: told, in Spanish, why a request is being repeated.
+    Every method raises Fallo, of errores.py.
     """
 
     def __init__(
@@ -41,10 +43,11 @@ class Cliente:
         *,
         token: str | None = None,
         refresh_token: str | None = None,
-        al_refrescar: Callable[[str], None] | None = None,
+        al_refrescar: Callable[[str, str], None] | None = None,
         al_reintentar: Callable[[str], None] | None = None,
+        de_otro: Callable[[], tuple[str, str] | None] = lambda: None,
     ) -> None:
-        self._conexion = Conexion(url, Tokens(token, refresh_token), al_refrescar, al_reintentar)
+        self._conexion = Conexion(url, Tokens(token, refresh_token), al_refrescar, al_reintentar, de_otro)
 
     def __enter__(self) -> Self:
         return self
@@ -71,9 +74,8 @@ class Cliente:
         return sesion
 
     def salir(self) -> None:
-        """Log out: both tokens stop working on the server."""
-        refresco = self._conexion.tokens.refresco
-        self._conexion.pedir("POST", "/api/auth/logout", json={"refresh_token": refresco} if refresco else {})
+        """Log out: all tokens of the session stop working on the server."""
+        self._conexion.pedir("POST", "/api/auth/logout")
         self._conexion.tokens = Tokens()
 
     def tiempo_real(self, ciudad: str | None = None, *, clave: str | None = None, **pedido: Any) -> Consulta:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -19,8 +19,10 @@ from deploy.cliente.errores import Fallo, NoLlega, PlazoVencido, Rechazada, SinP
 CONEXION_S, LECTURA_S = 10.0, 30.0
 PACIENCIA_S = 5.0  # with a server that does not answer
 OCUPADO_S = 60.0  # with one that says when to come back
+REFRESCO_S = 10.0  # a refresh that is not heard is repeated while the server still gives the same answer: 30 s
 PASAJEROS = (429, 502, 503, 504)
 MAL_ESCRITO = "El token o la clave de idempotencia llevan caracteres que no se admiten."
+T = TypeVar("T")
 DIRECTO = {"http": "", "https": "", "all": ""}  # "" is no proxy, whatever the environment says
 
 
@@ -48,7 +50,8 @@ class Portador(AuthBase):
 class Conexion:
     """Keeps one HTTP session; not for several threads at once.
 
-    al_refrescar: told each new access token. al_reintentar: told why, once per request that has to be repeated.
+    al_refrescar: told each new pair of tokens. de_otro: asked for those of another process that shares the session and
+    has renewed it meanwhile. al_reintentar: told why, once per request that has to be repeated.
     oida: the server has answered before. Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY,
     REQUESTS_CA_BUNDLE); a server on this machine is never asked through a proxy. No redirect is followed, for a token
     would go where it was not meant to.
@@ -58,14 +61,16 @@ class Conexion:
         self,
         url: str,
         tokens: Tokens,
-        al_refrescar: Callable[[str], None] | None,
-        al_reintentar: Callable[[str], None] | None,
+        al_refrescar: Callable[[str, str], None] | None = None,
+        al_reintentar: Callable[[str], None] | None = None,
+        de_otro: Callable[[], tuple[str, str] | None] = lambda: None,
     ) -> None:
         self.url = limpiar_url(url)
         self.tokens = tokens
         self.oida = False
         self._al_refrescar = al_refrescar
         self._al_reintentar = al_reintentar
+        self._de_otro = de_otro
         self._proxies = DIRECTO if es_local(self.url) else None
         self.http = requests.Session()
         self.http.headers["User-Agent"] = f"climaguru-cliente/{version('climaguru')}"
@@ -82,19 +87,21 @@ class Conexion:
     ) -> requests.Response:
         """A good answer (2xx or 304), after as many tries as patience allows; opciones are those of requests.
 
-        A session that ended is renewed once. hasta: a time.monotonic() value. Raises Fallo.
+        An access token that ended is renewed; twice, for what another process had may have ended too. hasta: a
+        time.monotonic() value. Raises Fallo.
         """
 
         def intentar() -> requests.Response:
             token = self.tokens.acceso if con_sesion else None
             return self._insistir(lambda: self._una_vez(metodo, ruta, token, **opciones), paciencia_s, hasta)
 
-        try:
-            return intentar()
-        except SinPermiso as e:
-            if e.estado != 401 or not con_sesion or not self.tokens.refresco:
-                raise
-        self._refrescar()
+        for _ in range(2):
+            try:
+                return intentar()
+            except SinPermiso as e:
+                if e.estado != 401 or not con_sesion or not self.tokens.refresco:
+                    raise
+            self._renovar()
         return intentar()
 
     def json(self, respuesta: requests.Response) -> dict[str, Any]:
@@ -125,22 +132,30 @@ class Conexion:
             )
         return NoLlega(f"La petición a {self.url} no se pudo hacer. Revise la dirección.")
 
-    def _refrescar(self) -> None:
-        refresco = self.tokens.refresco
+    def _renovar(self) -> None:
+        """New tokens, from the server or from another process that has asked it before us."""
         try:
-            r = self._insistir(lambda: self._una_vez("POST", "/api/auth/refresh", refresco), PACIENCIA_S, None)
+            r = self._insistir(self._refrescar, PACIENCIA_S, None)
         except SinPermiso as e:
-            raise SinPermiso("La sesión venció. Entre otra vez.", e.estado) from e
-        token = self.json(r).get("access_token")
-        if not isinstance(token, str):
+            raise SinPermiso("La sesión venció o se cerró. Entre otra vez.", e.estado) from e
+        if r is None:
+            return
+        cuerpo = self.json(r)
+        acceso, refresco = cuerpo.get("access_token"), cuerpo.get("refresh_token")
+        if not isinstance(acceso, str) or not isinstance(refresco, str):
             raise self.no_es_la_api()
-        self.tokens.acceso = token
+        self.tokens = Tokens(acceso, refresco)
         if self._al_refrescar:
-            self._al_refrescar(token)
+            self._al_refrescar(acceso, refresco)
 
-    def _insistir(
-        self, intento: Callable[[], requests.Response], paciencia_s: float, hasta: float | None
-    ) -> requests.Response:
+    def _refrescar(self) -> requests.Response | None:
+        """One try. None: another process has; the refresh token that it used up would end the session if sent late."""
+        if otros := self._de_otro():
+            self.tokens = Tokens(*otros)
+            return None
+        return self._una_vez("POST", "/api/auth/refresh", self.tokens.refresco, lectura_s=REFRESCO_S)
+
+    def _insistir(self, intento: Callable[[], T], paciencia_s: float, hasta: float | None) -> T:
         """Two tries at least, and until patience ends, which is longer where the server says when to come back."""
 
         def esperar(estado: tenacity.RetryCallState) -> float:

@@ -28,7 +28,7 @@ def entrar(url: str | None, usuario: str | None, clave_stdin: bool) -> None:
     """Abre una sesión en un servidor y la guarda para las demás órdenes, en un fichero que solo lee usted.
 
     La contraseña no se guarda, ni se puede dar como opción: la verían los demás usuarios de la máquina (ps).
-    La sesión dura un día.
+    La sesión dura mientras se use: un día desde la última vez que se renovó.
     """
     direccion = Servidor(url, None).direccion()
     if clave_stdin and not usuario:

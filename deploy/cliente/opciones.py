@@ -41,16 +41,25 @@ class Servidor:
             raise SinPermiso(f"No ha entrado en {url}.", 401)
         if ajustes.lo_leen_otros():
             avisar(f"Otros usuarios pueden leer {ajustes.ruta()}: ejecute chmod 600 con él.")
-        refresco = sesion.refresh_token
+        compartida = ajustes.Compartida(url, sesion)
 
-        def guardar(token: str) -> None:
+        def guardar(acceso: str, refresco: str) -> None:
             try:
-                ajustes.renovar(url, refresco, token)
+                compartida.guardar(acceso, refresco)
             except ajustes.MalAjustado as e:
-                avisar(str(e))  # it works for this run all the same
+                avisar(f"{e} Esta orden sigue; la próxima pedirá entrar otra vez.")
+
+        def de_otro() -> tuple[str, str] | None:
+            otra = compartida.de_otro()
+            return (otra.access_token, otra.refresh_token) if otra else None
 
         return Cliente(
-            url, token=sesion.access_token, refresh_token=refresco, al_refrescar=guardar, al_reintentar=avisar
+            url,
+            token=sesion.access_token,
+            refresh_token=sesion.refresh_token,
+            al_refrescar=guardar,
+            al_reintentar=avisar,
+            de_otro=de_otro,
         )
 
 

@@ -11,7 +11,7 @@ FINALES = ("completada", "error")
 
 @dataclass(frozen=True)
 class Sesion:
-    """What a login gives. The access token lasts an hour, the refresh token (that renews it) a day."""
+    """What a login gives. The access token lasts an hour; the refresh token, which renews both once, a day."""
 
     usuario: str
     rol: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,21 +11,20 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_jwt_extended import decode_token
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.acceso import token_de_acceso, token_de_refresco
 from api.base import db
 from api.esquemas.programaciones import completar
-from shared import api_keys, consultas, favoritas, lotes, programaciones, usuarios
+from shared import api_keys, consultas, favoritas, lotes, programaciones, sesiones, usuarios
 from shared.cifrado import Cifrador
 from shared.clima import Formato, Lugar, Parametro, Pedido, Resultado, TipoConsulta
-from shared.modelos import Consulta, LogActividad, Lote, Programacion, Rol, Usuario
+from shared.modelos import Consulta, LogActividad, Lote, Programacion, Rol, Sesion, Usuario
 from tests.api.ayuda import CLAVE
 
 # dueña: an operario, of every consulta, key and favourite in a path. extraña: another operario.
-# inactiva: an account that was deactivated. revocado: dueña's token after a logout. refresco: her refresh token.
+# inactiva: an account that was deactivated. revocado: of a session of dueña's that ended. refresco: her refresh token.
 TABLA = """
                                             nadie dueña extraña consultor admin inactiva revocado refresco
 GET    /health                                200   200     200       200   200      200      200      200
@@ -40,6 +40,9 @@ POST   /api/auth/logout                       401   200     200       200   200 
 GET    /api/auth/me                           401   200     200       200   200      401      401      401
 POST   /api/auth/cambiar-password             401   200     200       200   200      401      401      401
 GET    /api/auth/actividad                    401   200     200       200   200      401      401      401
+GET    /api/auth/sesiones                     401   200     200       200   200      401      401      401
+DELETE /api/auth/sesiones                     401   200     200       200   200      401      401      401
+DELETE /api/auth/sesiones/<sesion_id>         401   204     404       404   404      401      401      401
 POST   /api/consultas/tiempo-real             401   202     202       403   202      401      401      401
 POST   /api/consultas/historico               401   202     202       403   202      401      401      401
 GET    /api/consultas/mis-consultas           401   200     200       200   200      401      401      401
@@ -163,7 +166,7 @@ def _llamar(cliente: FlaskClient, escena: Escena, metodo: str, regla: str, quien
 
 def test_toda_ruta_de_la_aplicacion_esta_en_la_tabla(app: Flask) -> None:
     reales = {
-        (metodo, regla.rule.replace("<int:", "<"))
+        (metodo, re.sub(r"<\w+:", "<", regla.rule))
         for regla in app.url_map.iter_rules()
         for metodo in (regla.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -199,15 +202,16 @@ def preparar(app: Flask, regla: str) -> Escena:
             }.items()
         }
         duena = cuentas["duena"]
+        abierta = _abrir(s, duena)
         tokens: dict[str, str | None] = {
             "nadie": None,
-            "dueña": token_de_acceso(duena),
-            "extraña": token_de_acceso(cuentas["extrana"]),
-            "consultor": token_de_acceso(cuentas["consultor"]),
-            "admin": token_de_acceso(cuentas["admin"]),
-            "inactiva": token_de_acceso(cuentas["inactiva"]),
+            "dueña": token_de_acceso(duena, abierta),
+            "extraña": token_de_acceso(cuentas["extrana"], _abrir(s, cuentas["extrana"])),
+            "consultor": token_de_acceso(cuentas["consultor"], _abrir(s, cuentas["consultor"])),
+            "admin": token_de_acceso(cuentas["admin"], _abrir(s, cuentas["admin"])),
+            "inactiva": token_de_acceso(cuentas["inactiva"], _abrir(s, cuentas["inactiva"])),
             "revocado": _revocado(s, duena),
-            "refresco": token_de_refresco(duena),
+            "refresco": token_de_refresco(duena, abierta),
         }
         usuarios.cambiar(s, cuentas["inactiva"], activo=False)
         cifrador = Cifrador(app.extensions["settings"])
@@ -220,15 +224,22 @@ def preparar(app: Flask, regla: str) -> Escena:
             "favorita_id": favorita.id,
             "programacion_id": _programacion(s, duena).id,
             "usuario_id": duena.id,
+            "sesion_id": abierta.id,
             "fichero": "swagger-ui.css",
         }
         s.commit()
         return Escena(duena.username, tokens, ids)
 
 
+def _abrir(s: Session, usuario: Usuario) -> Sesion:
+    abierta, _ = sesiones.abrir(s, usuario.id, sesiones.Visita(None, None, datetime.now(UTC) + timedelta(days=1)))
+    return abierta
+
+
 def _revocado(s: Session, usuario: Usuario) -> str:
-    token = token_de_acceso(usuario)
-    usuarios.revocar(s, decode_token(token)["jti"], datetime.now(UTC) + timedelta(hours=1))
+    abierta = _abrir(s, usuario)
+    token = token_de_acceso(usuario, abierta)
+    sesiones.cerrar(s, usuario.id, abierta.id)
     return token
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -26,10 +27,10 @@ SEGURIDAD = {
 
 
 def rutas(app: Flask) -> Iterator[tuple[str, str]]:
-    """Every method of every route, with 1 in each variable part."""
+    """Every method of every route, with 1 in each variable part, or a UUID."""
     for regla in app.url_map.iter_rules():
         for metodo in regla.methods or set():
-            yield metodo, re.sub(r"<[^>]+>", "1", regla.rule)
+            yield metodo, re.sub(r"<[^>]+>", "1", re.sub(r"<uuid:\w+>", str(UUID(int=1)), regla.rule))
 
 
 def comprobar(r: TestResponse) -> None:
@@ -63,7 +64,7 @@ def test_tambien_las_llevan_lo_que_se_acepta_se_descarga_se_escucha_o_falla(
     grande = cliente.post(TR, data=b" " * (2 << 20), content_type="application/json", headers=con)
     for r in (nueva, leida, sin_cambio, eventos, grande, cliente.get(f"{donde}/descargar", headers=con)):
         comprobar(r)
-    monkeypatch.setattr("api.acceso.usuarios.con_token", lambda *_: 1 / 0)
+    monkeypatch.setattr("api.acceso.sesiones.con_token", lambda *_: 1 / 0)
     rota = cliente.get(donde, headers=con)
     assert rota.status_code == 500
     comprobar(rota)

@@ -360,7 +360,7 @@ def test_un_fallo_del_programa_no_ensena_nada(
     def romper(*_: object) -> None:
         raise RuntimeError("clave-canaria SELECT *")
 
-    monkeypatch.setattr("api.acceso.usuarios.con_token", romper)
+    monkeypatch.setattr("api.acceso.sesiones.con_token", romper)
     con = entrar(cliente)
     r = cliente.get("/api/auth/me", headers=con)
     problema(r, 500)

@@ -124,22 +124,33 @@ def terminar_bien(r: Recorrido, ana: str) -> None:
 
 
 def cerrar_sesiones(r: Recorrido, ana: str, credencial: dict[str, str]) -> None:
-    """Refresh, a new password, log-out: each with what is good and what is not."""
+    """Refresh, sessions, a new password, log-out: each with what is good and what is not."""
     h, refresco = r.http, next(t for t in r.bandada.tokens if tipo(t) == "refresh")
     assert h.pedir("POST", "/api/auth/refresh", refresco).status_code == 200
     assert h.pedir("POST", "/api/auth/refresh", ana).status_code == 401
+    r.entrar(credencial)
+    robado = ultimo_refresco(r)
+    for bueno in (robado, None):  # and then its successor
+        assert h.pedir("POST", "/api/auth/refresh", bueno or ultimo_refresco(r)).status_code == 200
+    assert h.pedir("POST", "/api/auth/refresh", robado).status_code == 401
+    assert h.pedir("GET", "/api/auth/sesiones", ana).status_code == 200
+    assert h.pedir("DELETE", "/api/auth/sesiones", ana).status_code == 200
     nueva = {"actual": credencial["password"], "nueva": r.bandada.nuevo("la password nueva")}
     assert h.json("POST", "/api/auth/cambiar-password", ana, actual=nueva["nueva"], nueva="corta").status_code == 422
     assert h.json("POST", "/api/auth/cambiar-password", ana, **{**nueva, "actual": nueva["nueva"]}).status_code == 422
     assert h.json("POST", "/api/auth/cambiar-password", ana, **nueva).status_code == 200
     assert h.pedir("GET", "/api/auth/me", ana).status_code == 401
     otra = r.entrar({**credencial, "password": nueva["nueva"]})
-    suyo = next(t for t in reversed(r.bandada.tokens) if tipo(t) == "refresh")
+    suyo = ultimo_refresco(r)
     for malo in (suyo[:-4], refresco + "x", otra):
         assert h.json("POST", "/api/auth/logout", otra, refresh_token=malo).status_code == 422
     assert h.json("POST", "/api/auth/logout", otra, refresh_token=suyo).status_code == 200
     assert h.pedir("GET", "/api/auth/me", otra).status_code == 401
     assert h.pedir("POST", "/api/auth/refresh", suyo).status_code == 401
+
+
+def ultimo_refresco(r: Recorrido) -> str:
+    return next(t for t in reversed(r.bandada.tokens) if tipo(t) == "refresh")
 
 
 def desde_la_consola(r: Recorrido) -> None:

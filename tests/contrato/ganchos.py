@@ -11,6 +11,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import requests
 import schemathesis
@@ -60,14 +61,20 @@ def _sin_esperas(case: Case[Any]) -> None:
 
 
 def _sin_cerrarse(case: Case[Any]) -> None:
-    """The run keeps its own session and account: it logs out of another, and changes and deactivates others."""
-    bearer = f"Bearer {os.environ['TOKEN']}"
-    if case.path == "/api/auth/logout" and case.headers.get("Authorization") == bearer:
-        cuenta = {"username": os.environ["CUENTA"], "password": os.environ["CLAVE"]}
-        r = requests.post(f"{os.environ['API']}/api/auth/login", json=cuenta, timeout=60)
-        case.headers["Authorization"] = f"Bearer {r.json()['access_token']}"
+    """The run keeps its own session and account: it ends and refreshes others, and changes and deactivates others."""
+    propio = {"/api/auth/logout": "TOKEN", "/api/auth/refresh": "TOKEN_DE_REFRESCO"}.get(case.path, "")
+    if propio and case.headers.get("Authorization") == f"Bearer {os.environ[propio]}":
+        case.headers["Authorization"] = f"Bearer {_otra_sesion()[propio]}"
+    if str(case.path_parameters.get("sesion_id")) == os.environ["SESION_ID"]:
+        case.path_parameters["sesion_id"] = str(uuid4())
     if str(case.path_parameters.get("usuario_id")) == os.environ["CUENTA_ID"]:
         case.path_parameters["usuario_id"] = 2**31 - 1
+
+
+def _otra_sesion() -> dict[str, str]:
+    cuenta = {"username": os.environ["CUENTA"], "password": os.environ["CLAVE"]}
+    tokens = requests.post(f"{os.environ['API']}/api/auth/login", json=cuenta, timeout=60).json()
+    return {"TOKEN": tokens["access_token"], "TOKEN_DE_REFRESCO": tokens["refresh_token"]}
 
 
 def _busqueda_posible(query: dict[str, Any]) -> None:

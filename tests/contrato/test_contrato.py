@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
 from sqlalchemy import Engine
@@ -113,6 +114,7 @@ def _sesion(url: str, cuenta: str) -> dict[str, str]:
         "CUENTA": cuenta,
         "CUENTA_ID": str(tokens["usuario"]["id"]),
         "CLAVE": CLAVE,
+        "SESION_ID": jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"],
         "TOKEN": tokens["access_token"],
         "TOKEN_DE_REFRESCO": tokens["refresh_token"],
     }

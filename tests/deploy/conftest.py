@@ -51,7 +51,7 @@ def sesion_de_ana(clima: Servicio, carpeta: Path) -> Path:
 
 @pytest.fixture
 def ana(terminal: Terminal, sesion_de_ana: Path) -> Terminal:
-    """ana's terminal, logged in; whoever ends the session enters for themselves first."""
+    """ana's terminal, logged in; whoever ends or renews the session enters for themselves first."""
     terminal.config.parent.mkdir(parents=True)
     shutil.copy(sesion_de_ana, terminal.config)
     return terminal

@@ -6,10 +6,13 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from deploy.cliente import Cliente, NoLlega, PlazoVencido, Rechazada, SinPermiso
+from shared.sesiones import REPETIBLE_S
 from tests.deploy.servicio import CLAVE, Relevo, Resultado, Servicio, Terminal, servicio
 from tests.frente import Nginx
 from tests.servidores import MariaDB, Redis
@@ -42,6 +45,21 @@ def escuchar(cliente: Cliente) -> list[int]:
     estados: list[int] = []
     cliente._conexion.http.hooks["response"].append(lambda r, *_, **__: estados.append(r.status_code))
     return estados
+
+
+def plazos_de(cliente: Cliente, ruta: str) -> list[float]:
+    """How long it waits for the answer to each request there from now on."""
+    plazos: list[float] = []
+    http = cliente._conexion.http
+    pedir = http.request
+
+    def anotar(metodo: str, url: str, **opciones: Any) -> requests.Response:
+        if url.endswith(ruta):
+            plazos.append(opciones["timeout"][1])
+        return pedir(metodo, url, **opciones)
+
+    http.request = anotar  # type: ignore[method-assign,assignment]
+    return plazos
 
 
 def consejo(r: Resultado) -> str:
@@ -99,6 +117,24 @@ def test_una_peticion_cuya_respuesta_se_pierde_se_repite_y_es_una_sola_consulta(
     assert clima.consultas() == antes + 1
     assert consulta.repetida
     assert len(avisos) == 1
+
+
+def test_una_renovacion_cuya_respuesta_se_pierde_se_repite_y_la_sesion_sigue(clima: Servicio) -> None:
+    nuevos: list[tuple[str, str]] = []
+    relevo = Relevo(clima.api.puerto, b"/api/auth/refresh", 0)
+    with Cliente(clima.url) as c:
+        sesion = c.entrar("ana", CLAVE)
+    mio = {"token": "vencido", "refresh_token": sesion.refresh_token}
+    with closing(relevo.oido), Cliente(relevo.url, **mio, al_refrescar=lambda *t: nuevos.append(t)) as c:
+        esperas = plazos_de(c, "/api/auth/refresh")
+        pedida = c.tiempo_real("Cali")
+        assert len(esperas) == 2
+        assert sum(esperas) < REPETIBLE_S, "two that hang are over while the server still gives the same answer"
+        assert relevo.quedan == 0
+        c._conexion.tokens.acceso = "vencido"  # once more, with the successor
+        assert c.leer(pedida.id).id == pedida.id
+    assert len(nuevos) == 2
+    assert len({sesion.refresh_token, *(refresco for _, refresco in nuevos)}) == 3
 
 
 def test_un_reintento_cuya_respuesta_se_pierde_no_es_un_conflicto(clima: Servicio, cliente: Cliente) -> None:

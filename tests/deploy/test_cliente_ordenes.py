@@ -8,13 +8,17 @@ import stat
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import jwt
 import pytest
+from sqlalchemy import text
 
-from deploy.cliente import Cliente
+from deploy.cliente import Cliente, Rechazada, ajustes
+from deploy.cliente.opciones import Servidor as Opciones
+from shared.db import Sesiones
 from tests.deploy.servicio import CLAVE, JWT, Servicio, Terminal
 from tests.pila import entorno_limpio
 from tests.servidores import puerto_libre
@@ -289,30 +293,87 @@ def test_salir_cierra_la_sesion_tambien_en_el_servidor(clima: Servicio, terminal
     assert terminal.escribe(*AHORA, CLIMAGURU_TOKEN=token).codigo == 4
 
 
-def test_un_token_vencido_se_renueva_y_se_guarda(clima: Servicio, ana: Terminal) -> None:
-    viejo = _vencer(ana)
-    assert ana.escribe(*AHORA, "--no-esperar").codigo == 0
-    assert ana.token != viejo
-    assert stat.S_IMODE(ana.config.stat().st_mode) == 0o600
+def test_unos_tokens_vencidos_se_renuevan_y_se_guardan(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    vieja = _vencer(terminal)
+    assert terminal.escribe(*AHORA, "--no-esperar").codigo == 0
+    nueva = _sesion(terminal)
+    assert [campo for campo in vieja if vieja[campo] != nueva[campo]] == ["access_token", "refresh_token"]
+    assert stat.S_IMODE(terminal.config.stat().st_mode) == 0o600
 
 
-def test_sin_poder_guardarlo_el_token_renovado_sirve_igual(clima: Servicio, ana: Terminal) -> None:
-    viejo = _vencer(ana)
-    r = ana.en_el_shell(
+def test_sin_poder_guardarlos_los_tokens_renovados_sirven_igual_y_se_avisa(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    vieja = _vencer(terminal)
+    r = terminal.en_el_shell(
         f"{SIN_DISCO} climaguru tiempo-real --ciudad Cali --no-esperar) 2>&1 | cat; exit ${{PIPESTATUS[0]}}"
     )
     assert r.codigo == 0
     assert "No se puede escribir" in r.salida
-    assert ana.token == viejo
+    assert "pedirá entrar otra vez" in r.salida
+    assert _sesion(terminal) == vieja
+
+
+def test_ordenes_a_la_vez_con_la_sesion_vencida_no_se_la_cierran(clima: Servicio, terminal: Terminal) -> None:
+    terminal.entrar(clima.url)
+    for _ in range(2):  # what the first round left in the file is good for the second
+        _vencer(terminal)
+        a_la_vez = [terminal.empieza(*AHORA, "--no-esperar") for _ in range(5)]
+        assert [(r.codigo, r.quejas) for r in (una.fin() for una in a_la_vez)] == [(0, "")] * 5
+        _pasa_un_minuto(clima)
+    assert os.listdir(terminal.config.parent) == ["config.toml"]
+
+
+def test_quien_tarda_mas_que_su_token_toma_el_que_otra_orden_renovo(
+    clima: Servicio, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its refresh token was changed twice, long ago: sent again, it would end the session of all."""
+    terminal.entrar(clima.url)
+    _vencer(terminal)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(terminal.config.parent.parent))
+    with Opciones(clima.url, None).abrir() as larga:
+        for _ in range(2):
+            _vencer(terminal)
+            assert terminal.escribe("seguir", "999999").codigo == 2
+            _pasa_un_minuto(clima)
+        with pytest.raises(Rechazada, match="No existe"):
+            larga.leer(999_999)
+        _vencer(terminal)  # and where what the other left has expired too
+        larga._conexion.tokens.acceso = "vencido"
+        with pytest.raises(Rechazada, match="No existe"):
+            larga.leer(999_999)
+    assert terminal.escribe("seguir", "999999").codigo == 2
 
 
 def test_una_sesion_terminada_del_todo_termina_en_4(clima: Servicio, terminal: Terminal) -> None:
     terminal.entrar(clima.url)
-    with Cliente(clima.url, token=terminal.token, refresh_token=_sesion(terminal)["refresh_token"]) as cliente:
+    with Cliente(clima.url, token=terminal.token) as cliente:
         cliente.salir()
     r = terminal.escribe(*AHORA)
     assert r.codigo == 4
     assert "climaguru entrar" in r.quejas
+
+
+def test_las_sesiones_de_varios_servidores_que_se_guardan_a_la_vez_quedan_todas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    urls = [f"https://clima{n}.ejemplo.co" for n in range(8)]
+    with ThreadPoolExecutor(8) as hilos:
+        list(hilos.map(lambda url: ajustes.recordar(url, ajustes.Guardada("ana", "a", "r0")), urls * 3))
+    assert set(ajustes.leer().sesiones) == set(urls)
+    esta = urls[0]
+    una, otra = (ajustes.Compartida(esta, ajustes.leer().sesiones[esta]) for _ in range(2))
+    una.guardar("a1", "r1")
+    otra.guardar("a2", "r1")  # the same successor, heard later
+    assert ajustes.leer().sesiones[esta] == ajustes.Guardada("ana", "a1", "r1")
+    assert otra.de_otro() == ajustes.Guardada("ana", "a1", "r1")
+    assert otra.de_otro() is None
+    ajustes.recordar(esta, ajustes.Guardada("beto", "b", "r"))
+    assert una.de_otro() is None
+    ajustes.olvidar(esta)
+    una.guardar("a3", "r3")
+    assert esta not in ajustes.leer().sesiones
 
 
 def test_una_sesion_no_se_manda_a_otro_servidor(ana: Terminal) -> None:
@@ -371,10 +432,16 @@ def _sesion(terminal: Terminal) -> dict[str, str]:
     return dict(sesion)
 
 
-def _vencer(terminal: Terminal) -> str:
-    """Put in the terminal's file the token it would hold an hour later; that token."""
-    dicho = jwt.decode(terminal.token, JWT, algorithms=["HS256"])
+def _vencer(terminal: Terminal) -> dict[str, str]:
+    """Put in the terminal's file the access token it would hold an hour later; the session as it stands then."""
+    dicho = jwt.decode(terminal.token, JWT, algorithms=["HS256"], options={"verify_exp": False})
     dicho["exp"] = int(datetime.now(UTC).timestamp()) - 10
     vencido = jwt.encode(dicho, JWT, algorithm="HS256")
     terminal.config.write_text(terminal.config.read_text().replace(terminal.token, vencido))
-    return vencido
+    return _sesion(terminal)
+
+
+def _pasa_un_minuto(clima: Servicio) -> None:
+    """For the server: what was changed away for new tokens is not good any more."""
+    with Sesiones(clima.motor).transaccion() as s:
+        s.execute(text("UPDATE sesiones SET usada_en = usada_en - INTERVAL 1 MINUTE"))

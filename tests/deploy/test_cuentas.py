@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, delete, select
 
-from shared import usuarios
+from shared import sesiones, usuarios
 from shared.db import Sesiones
 from shared.modelos import LogActividad, Rol, Usuario
 from tests.deploy.ordenes import climaguru, entorno_de, queja
@@ -96,13 +97,15 @@ def test_cambiar_la_clave_olvidada_cierra_las_sesiones_y_queda_anotado(motor: En
     with Sesiones(motor).transaccion() as s:
         antes = usuarios.buscar(s, "luisa")
         assert antes is not None
+        abierta, _ = sesiones.abrir(s, antes.id, sesiones.Visita(None, None, datetime.now(UTC) + timedelta(days=1)))
+        assert sesiones.con_token(s, antes.id, abierta.id, sesiones.epoca(antes)) is not None
     r = climaguru(entorno, "cambiar-clave", "--usuario", "LUISA@ejemplo.co", teclas=TECLEADA)
     assert r.exit_code == 0, r.output
     assert "Contraseña de «luisa» cambiada" in r.output
     assert CLAVE not in r.output
     assert entra(motor, "luisa", CLAVE) is not None
     with Sesiones(motor).transaccion() as s:
-        assert usuarios.con_token(s, antes.id, "un-jti", usuarios.epoca(antes)) is None
+        assert sesiones.con_token(s, antes.id, abierta.id, sesiones.epoca(antes)) is None
     fila = anotadas(motor)[-1]
     assert (fila.accion, fila.user_agent) == ("cambiar_password", "climaguru cambiar-clave")
     assert fila.detalle == {"usuario_id": antes.id}

@@ -32,7 +32,7 @@ from shared.modelos import (
     Respuesta,
     Resumen,
     Serie,
-    TokenRevocado,
+    Sesion,
     Usuario,
 )
 from shared.retencion import CLASES
@@ -161,7 +161,10 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
             )
             s.add(ejecucion)
         s.add_all(LogActividad(accion="x", creado_en=hace(edad())) for _ in range(20))
-        s.add_all(TokenRevocado(jti=str(n), expira_en=hace(azar.uniform(-3, 4))) for n in range(20))
+        s.add_all(
+            Sesion(id=str(n), usuario_id=quienes[0], jti_refresco="x", expira_en=hace(azar.uniform(-3, 4)))
+            for n in range(20)
+        )
     # ids grow with time; no state is believed for what completada_en says alone
     for dias in sorted((edad() for _ in range(120)), reverse=True):
         historico = azar.random() < 0.5
@@ -179,11 +182,11 @@ def sembrar(sesiones: Sesiones, azar: Random) -> None:
 
 
 Tablas = dict[str, list[Any]]
-CON_ID = ("consultas", "lotes", "ejecuciones", "logs_actividad", "pasado")
+CON_ID = ("consultas", "lotes", "ejecuciones", "logs_actividad", "pasado", "sesiones")
 
 
 def leer(sesiones: Sesiones) -> Tablas:
-    modelos = (Consulta, Serie, Respuesta, Lote, Ejecucion, LogActividad, TokenRevocado, DatosClima, Resumen, Pasado)
+    modelos = (Consulta, Serie, Respuesta, Lote, Ejecucion, LogActividad, Sesion, DatosClima, Resumen, Pasado)
     with sesiones.transaccion() as s:
         return {m.__tablename__: list(s.scalars(select(m))) for m in modelos}
 
@@ -236,7 +239,7 @@ def esperado(t: Tablas, settings: Settings) -> dict[str, set[Any]]:
         },
         "logs_actividad": {x.id for x in t["logs_actividad"] if not vieja(x.creado_en, settings.retencion_logs_dias)},
         "pasado": {x.id for x in t["pasado"] if not vieja(x.guardado_en, settings.retencion_pasado_dias)},
-        "tokens_revocados": {x.jti for x in t["tokens_revocados"] if not vieja(x.expira_en, 1)},
+        "sesiones": {x.id for x in t["sesiones"] if not vieja(x.expira_en, 1)},
     }
 
 
@@ -245,7 +248,6 @@ def presente(t: Tablas) -> dict[str, set[Any]]:
         **{nombre: {x.id for x in t[nombre]} for nombre in CON_ID},
         **{nombre: {(x.consulta_id, x.tramo) for x in t[nombre]} for nombre in ("series", "respuestas")},
         "datos_clima": {d.consulta_id for d in t["datos_clima"]},
-        "tokens_revocados": {x.jti for x in t["tokens_revocados"]},
     }
 
 
@@ -272,7 +274,7 @@ def test_se_va_lo_que_dicen_las_reglas_y_nada_mas(
     for _ in range(azar.choice([0, 8, 99])):
         sesiones.hacer(resumenes.resumir)
     settings = con(
-        **{nombre: azar.choice([0, 1, 3, 6, 12]) for nombre in CLASE if nombre != "tokens"},
+        **{nombre: azar.choice([0, 1, 3, 6, 12]) for nombre in CLASE if nombre != "sesiones"},
     )
     antes, dicho, simulado = leer(sesiones), cifras(sesiones), filas(limpiar(sesiones, settings, simular=True))
     assert presente(leer(sesiones)) == presente(antes)
@@ -294,7 +296,7 @@ def test_sin_ajustes_no_se_va_nada_que_alguien_vea(sesiones: Sesiones) -> None:
     limpiar(sesiones, hacer_settings("sqlite://", "redis://127.0.0.1:1"))
     despues = presente(leer(sesiones))
     cambiadas = {nombre for nombre in antes if antes[nombre] != despues[nombre]}
-    assert cambiadas <= {"respuestas", "tokens_revocados"}
+    assert cambiadas <= {"respuestas", "sesiones"}
 
 
 def test_el_limite_lo_pone_el_reloj_de_la_base_al_segundo(sesiones: Sesiones) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
@@ -14,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared import consultas, esquema, limpieza, lotes, reportes, respuestas, resumenes, usuarios
+from shared import sesiones as de_usuarios
 from shared.archivo import seleccionar
 from shared.conteo import TODOS
 from shared.db import Sesiones, crear_motor
@@ -50,8 +50,8 @@ DEMAS = (
     PROGRAMACION,
     EJECUCION,
     PASADO,
-    "INSERT INTO tokens_revocados SELECT id, creada_en FROM consultas",
-    "ANALYZE TABLE consultas, series, respuestas, lotes, ejecuciones, tokens_revocados, logs_actividad",
+    "INSERT INTO sesiones SELECT id, usuario_id, creada_en, creada_en, creada_en, NULL, NULL, 'x', NULL FROM consultas",
+    "ANALYZE TABLE consultas, series, respuestas, lotes, ejecuciones, sesiones, logs_actividad",
     "ANALYZE TABLE pasado, resumenes",
 )
 
@@ -114,7 +114,10 @@ def lo_de_cada_dia(s: Session) -> None:
     consultas.por_tocar(s, HOY.tipo, 100)
     consultas.rescatar(s)
     usuarios.anotar(s, "x", ana)
-    usuarios.revocar(s, "nuevo", datetime.now(UTC))
+    visita = de_usuarios.Visita(None, None, hace(-1))
+    abierta, sobraban = de_usuarios.abrir(s, ana, visita)
+    assert sobraban > 100
+    assert de_usuarios.rotar(s, ana, abierta.id, abierta.jti_refresco, visita)
     pagina(s, seleccionar(ana), 1, 10)
     reportes.estadisticas(s, TODOS)
     resumenes.resumir(s)
