@@ -27,7 +27,6 @@ from shared.modelos import Rol
 from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
-COLUMNAS = "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: consulta and queue
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 
@@ -152,8 +151,8 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
     agenda = ["beat", "-s", str(o.datos / "beat"), "--pidfile=", "-l", "WARNING"]
     lista.append(Servicio("beat", [*celery, *agenda]))
     if o.flower:
-        sitio = ["--address=127.0.0.1", f"--port={o.flower}", "--url_prefix=flower", f"--tasks_columns={COLUMNAS}"]
-        lista.append(Servicio("flower", [*celery, "flower", *sitio, "--persistent=True", f"--db={o.datos / 'flower'}"]))
+        sitio = ["--address=127.0.0.1", f"--port={o.flower}", f"--db={o.datos / 'flower'}"]
+        lista.append(Servicio("flower", [python, "-m", "deploy.flower", *sitio]))
     return lista
 
 
