@@ -191,7 +191,9 @@ def test_una_consulta_va_de_principio_a_fin_y_nada_se_le_niega(
             servicio.parar()
     negadas: Any = mirar.acl_log()
     assert negadas == []
-    assert {c.partition(":")[0] for c in mirar.scan_iter()} == {"cg", "LIMITS"}, "all that is written is the services' own"
+    assert {c.partition(":")[0] for c in mirar.scan_iter()} == {"cg", "LIMITS"}, (
+        "all that is written is the services' own"
+    )
 
 
 def _usar(ana: Persona, url: str) -> None:

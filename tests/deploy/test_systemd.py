@@ -249,7 +249,9 @@ def test_flower_pide_clave_y_sin_ella_no_arranca(maquina: Maquina) -> None:
         url = f"http://127.0.0.1:{puerto}/flower/"
         esperar_a(flower, lambda: requests.get(url, timeout=60).status_code == 401, "Flower asking who it is")
         assert [r for r in rutas if requests.get(url + r, timeout=60).status_code != 401] == []
-        assert [r for r in rutas if requests.get(url + r, auth=("operador", "otra"), timeout=60).status_code != 401] == []
+        assert [
+            r for r in rutas if requests.get(url + r, auth=("operador", "otra"), timeout=60).status_code != 401
+        ] == []
         vistas = {r: requests.get(url + r, auth=("operador", "larga"), timeout=60).status_code for r in rutas}
         assert vistas == {**dict.fromkeys(rutas, 200), "no-existe": 404}
         flower.parar()
