@@ -139,11 +139,15 @@ def orden_con(parte: str, cambios: dict[str, str]) -> str:
 
 @dataclass
 class NginxDelContenedor(Nginx):
-    """nginx on what deploy/docker/nginx.sh makes of deploy/nginx/climaguru.conf."""
+    """nginx on what deploy/docker/nginx.sh makes of deploy/nginx/climaguru.conf. proxies: CLIMAGURU_PROXIES."""
+
+    proxies: str = ""
 
     def orden(self) -> list[str]:
         conf = self.carpeta / "climaguru.conf"
         entorno = {"CLIMAGURU_CONF": str(self.conf), "CLIMAGURU_DESTINO": str(conf)}
+        entorno["CLIMAGURU_FLOWER"] = "127.0.0.1:9"  # where nobody is; a name would be asked of Docker
+        entorno["CLIMAGURU_PROXIES"] = self.proxies
         entorno["CLIMAGURU_API"] = f"localhost:{self.destino}"  # a name, as api is there
         subprocess.run(["sh", str(DOCKER / "nginx.sh")], env=entorno_limpio(**entorno), check=True)
         conf.write_text(re.sub(r"listen 80;", f"listen 127.0.0.1:{self.puerto};", conf.read_text()))
