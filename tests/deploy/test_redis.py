@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import stat
 import subprocess
@@ -72,9 +73,11 @@ def raiz_sin_clave(carpeta: Path, url: str = "redis://127.0.0.1:{}/3") -> RedisC
     return uno
 
 
-def proteger(raiz: Path, *opciones: str) -> subprocess.CompletedProcess[str]:
+def proteger(raiz: Path, *opciones: str, **entorno: str) -> subprocess.CompletedProcess[str]:
     orden = ["sh", str(REDIS / "proteger.sh"), *opciones]
-    return subprocess.run(orden, env=entorno_limpio(RAIZ=str(raiz)), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        orden, env=entorno_limpio(RAIZ=str(raiz), **entorno), capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,22 @@ def test_crea_la_clave_una_vez_y_solo_cambia_esa_linea(tmp_path: Path) -> None:
     despues = ficheros(uno.raiz)
     assert proteger(uno.raiz).stdout == ""
     assert ficheros(uno.raiz) == despues
+
+
+def test_cambiar_la_clave_reinicia_redis_y_repetirlo_no(tmp_path: Path) -> None:
+    uno, ordenes = raiz_sin_clave(tmp_path), tmp_path / "ordenes.txt"
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$*" >>{ordenes}\n')
+    systemctl.chmod(0o755)
+    claves = set()
+    for _ in range(2):
+        for _ in range(2):
+            proteger(uno.raiz, SYSTEMCTL=str(systemctl))
+        claves.add(uno.url)
+        texto = uno.entorno_env.read_text()
+        uno.entorno_env.write_text(re.sub("^REDIS_URL=redis://climaguru:.*@", "REDIS_URL=redis://", texto, flags=re.M))
+    assert len(claves) == 2
+    assert ordenes.read_text().splitlines() == ["restart redis-server.service"] * 2
 
 
 @pytest.mark.parametrize("url", ["redis://:mia@127.0.0.1:{}/0", "redis://10.0.0.7:{}/0", "unix:///run/redis.sock"])
