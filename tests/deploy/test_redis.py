@@ -48,7 +48,7 @@ class RedisCerrado(Servidor):
     def vive(self) -> object:
         return self.mirar().ping()
 
-    def mirar(self) -> redis.Redis:
+    def mirar(self) -> Any:
         return redis.Redis(port=self.puerto, db=3, username="prueba", password="prueba", decode_responses=True)
 
     @property
@@ -150,7 +150,8 @@ def test_unas_reglas_ajenas_en_redis_conf_se_respetan(tmp_path: Path) -> None:
 
 def test_sin_clave_no_se_lee_nada(cerrado: RedisCerrado) -> None:
     for sin in (f"redis://127.0.0.1:{cerrado.puerto}/0", f"redis://climaguru:otra@127.0.0.1:{cerrado.puerto}/0"):
-        with redis.Redis.from_url(sin) as r:
+        r: Any = redis.Redis.from_url(sin)
+        with r:
             for orden in ("PING", "GET cg:latido", "SCAN 0", "INFO", "SUBSCRIBE cg:cambios"):
                 with pytest.raises(redis.AuthenticationError):
                     r.execute_command(*orden.split())
