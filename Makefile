@@ -5,6 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# only files whose hash is written down, and none that would have to be built from what is not
+LOCKED := --require-hashes --only-binary :all:
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade pyproject.toml \
+	--custom-compile-command "make lock"
 # as many processes as the machine has cores and one more, because tests wait a lot; one for a file or a test
 PYTEST = $(if $(findstring tests/,$(ARGS)),,-n $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); \
 	echo $$((n < 5 ? n + 1 : 6))) --dist loadfile --no-loadscope-reorder)
@@ -53,22 +58,24 @@ format: $(VENV)/test ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(VENV)/test ## Resolve pyproject.toml again into requirements.lock
+lock: $(VENV)/test ## Resolve pyproject.toml again into the three files of locked packages
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml \
-		--custom-compile-command "make lock" --upgrade -o requirements.lock
+	$(RESOLVE) --all-extras -o requirements-test.lock
+	$(RESOLVE) --no-annotate -c requirements-test.lock --extra build --extra local -o requirements-local.lock
+	$(RESOLVE) --no-annotate -c requirements-test.lock --extra build -o requirements.lock
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/local: pyproject.toml requirements.lock
+$(VENV)/local: pyproject.toml requirements-local.lock
 	@test -n "$(PYTHON)" || { echo "ClimaGuru needs Python 3.11 or newer on PATH (or: make PYTHON=/path/to/python)"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
 		echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[local]'
+	$(PIP) $(LOCKED) -r requirements-local.lock
+	$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/test: $(VENV)/local
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[local,test]'
+$(VENV)/test: $(VENV)/local requirements-test.lock
+	$(PIP) $(LOCKED) -r requirements-test.lock
 	@touch $@

@@ -16,6 +16,8 @@ for fichero in "$etc/climaguru.env" "$etc/retencion.env" ${MIGRAR:+"$etc/migraci
         export "${linea%%=*}=$valor"
     done <"$fichero"
 done
+# the password of Redis for `redis-cli --user climaguru`, which would show it to everybody on its command line
+case "${REDIS_URL:-}" in redis://*:*@*) clave=${REDIS_URL#redis://*:} && export REDISCLI_AUTH="${clave%%@*}" ;; esac
 export PATH="$raiz/opt/climaguru/venv/bin:$PATH"
 cd /
 if [ -n "$raiz" ] || [ "$(id -un)" = climaguru ]; then exec "$@"; else exec runuser -u climaguru -- "$@"; fi

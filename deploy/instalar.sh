@@ -10,15 +10,20 @@ Instala ClimaGuru en esta máquina desde este repositorio, o lo actualiza; repet
 Primero prepara MySQL en la otra máquina: deploy/mysql/preparar.sh.
 
   --nombre DOMINIO   server_name de nginx, la primera vez (climaguru.example.co)
+  --registro abierto|cerrado
+                     si cualquiera puede crear una cuenta, la primera vez (REGISTRO_ABIERTO). Sin esta opción lo
+                     pregunta si hay una terminal, y si no la hay queda abierto
   --sin-nginx        no toca nginx
   --dry-run          muestra lo que haría y no cambia nada
   --help             esto
 
 Del entorno, la primera vez: DATABASE_URL y REDIS_URL, que pasan a /etc/climaguru/climaguru.env. Ese fichero nunca se
-sobrescribe. Si existe /etc/climaguru/migraciones.env (modo 0600), su DATABASE_URL se usa solo para migrar. De
+sobrescribe. Sin REDIS_URL se usa el Redis de esta máquina, con contraseña y permisos (deploy/redis/proteger.sh).
+Si existe /etc/climaguru/migraciones.env (modo 0600), su DATABASE_URL se usa solo para migrar. De
 /etc/climaguru/retencion.env (modo 0600) los trabajadores leen RETENCION_DATABASE_URL.
 PYTHON: con qué intérprete (3.11 o posterior). RAIZ: instala bajo esa carpeta sin tocar el sistema; con ella, SYSTEMCTL
-es la orden que gobierna los servicios, y sin SYSTEMCTL no se arrancan.
+es la orden que gobierna los servicios, y sin SYSTEMCTL no se arrancan; CONSTRUCTOR, el usuario que ejecuta pip, que sin
+RAIZ es climaguru-pip: pip nunca corre como root.
 
 Al actualizar: migra (las migraciones admiten el código anterior), recarga la API y reinicia los trabajadores de uno en
 uno, cada uno cuando el anterior ya responde. Termina con 3 si falta DATABASE_URL: complétela y repita.
@@ -41,13 +46,17 @@ sistema() { # what belongs to the machine and not to the folder of RAIZ
 }
 
 leer_orden() {
-    simular=no nginx=si nombre=climaguru.example.co
+    simular=no nginx=si nombre=climaguru.example.co registro=
     while [ $# -gt 0 ]; do
         case "$1" in
             --nombre)
                 [ $# -ge 2 ] || mal "--nombre necesita un valor."
                 nombre=$2
                 shift
+                ;;
+            --registro)
+                registro=${2:-}
+                case "$registro" in abierto | cerrado) shift ;; *) mal "--registro es abierto o cerrado." ;; esac
                 ;;
             --sin-nginx) nginx=no ;;
             --dry-run) simular=si ;;
@@ -78,10 +87,21 @@ paquetes() {
     hacer env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $faltan
 }
 
-usuario() {
-    getent passwd climaguru >/dev/null && return
-    decir "usuario climaguru, sin contraseña ni consola"
-    hacer useradd --system --user-group --home-dir /var/lib/climaguru --shell /usr/sbin/nologin climaguru
+usuario() { # NAME HOME
+    getent passwd "$1" >/dev/null && return
+    decir "usuario $1, sin contraseña ni consola"
+    hacer useradd --system --user-group --home-dir "$2" --shell /usr/sbin/nologin "$1"
+}
+
+elegir_registro() {
+    [ ! -f "$entorno" ] || return 0
+    if [ -z "$registro" ] && [ -t 0 ] && [ "$simular" = no ]; then
+        printf '¿Puede cualquiera crear una cuenta (registro abierto)? [S/n] '
+        read -r respuesta || respuesta=
+        case "$respuesta" in [nN]*) registro=cerrado ;; esac
+    fi
+    registro=${registro:-abierto}
+    decir "registro $registro; se cambia con REGISTRO_ABIERTO en $entorno"
 }
 
 poner() { # FILE DESTINATION MODE: copied whole or not at all, only if it differs; tells by $cambios
@@ -90,52 +110,6 @@ poner() { # FILE DESTINATION MODE: copied whole or not at all, only if it differ
     hacer install -D -m "$3" "$1" "$2.nuevo"
     hacer mv "$2.nuevo" "$2"
     cambios=si
-}
-
-version() { # a name for exactly this code, with these packages and this Python
-    {
-        "$python" -c 'import sys; print(sys.version)'
-        cd "$repo"
-        find api worker shared migrations deploy pyproject.toml requirements.lock -type f ! -name '*.pyc' | LC_ALL=C sort |
-            xargs -d '\n' sha256sum
-    } | sha256sum | cut -c 1-12
-}
-
-paquetes_de_otros() { # a name for exactly these packages with this Python
-    {
-        "$python" -c 'import sys; print(sys.version)'
-        cat "$repo/pyproject.toml" "$repo/requirements.lock"
-    } | sha256sum | cut -c 1-12
-}
-
-instalar_version() {
-    nueva=$opt/versiones/$(version)
-    [ ! -f "$nueva/completa" ] || return 0
-    hacer rm -rf "$nueva"
-    hacer install -d -m 755 "$opt/versiones"
-    enuso=$(readlink -f "$opt/venv" 2>/dev/null || true)
-    if [ -n "$enuso" ] && [ "$(cat "$enuso/paquetes" 2>/dev/null)" = "$(paquetes_de_otros)" ]; then
-        decir "versión nueva en $nueva, con los mismos paquetes"
-        copiar_paquetes "$enuso"
-    else
-        decir "versión nueva en $nueva (unos minutos)"
-        hacer "$python" -m venv "$nueva"
-        hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check -c "$repo/requirements.lock" "$repo"
-    fi
-    [ "$simular" = si ] || paquetes_de_otros >"$nueva/paquetes"
-    hacer touch "$nueva/completa"
-}
-
-copiar_paquetes() { # RELEASE: the new one is a copy of it, in which only our own code is installed again
-    hacer cp -a "$1" "$nueva"
-    hacer rm -f "$nueva/completa"
-    # a virtual environment writes its own name down: in the first line of its commands, in pyvenv.cfg and in activate
-    for fichero in "$nueva/pyvenv.cfg" "$nueva"/bin/*; do
-        if [ "$simular" = no ] && [ ! -L "$fichero" ] && grep -qIF "${1##*/}" "$fichero"; then
-            sed -i "s/${1##*/}/${nueva##*/}/g" "$fichero"
-        fi
-    done
-    hacer "$nueva/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$repo"
 }
 
 valor_de() { # NAME FILE: what systemd would read
@@ -153,6 +127,9 @@ ajustes() { # the environment of the services, made once; secrets pass through p
         hacer install -d -m 755 "$etc"
         [ "$simular" = si ] || escribir_ajustes
         proteger "$entorno"
+        [ -n "${REDIS_URL:-}" ] || redis_con_clave
+    else
+        revisar_redis
     fi
     if [ ! -f "$etc/flower.env" ]; then
         decir "clave de Flower en $etc/flower.env"
@@ -170,6 +147,7 @@ escribir_ajustes() {
         "$nueva/bin/climaguru" generar-secretos
         echo "DATABASE_URL=${DATABASE_URL:-}"
         echo "REDIS_URL=${REDIS_URL:-redis://127.0.0.1:6379/0}"
+        echo "REGISTRO_ABIERTO=$([ "$registro" = cerrado ] && echo false || echo true)"
         echo "PROXIES_DE_CONFIANZA=1"
     } | awk -v ejemplo="$repo/deploy/env.example" '
         { puestos[substr($0, 1, index($0, "=") - 1)] = $0 }
@@ -185,15 +163,27 @@ escribir_ajustes() {
     mv "$entorno.nuevo" "$entorno"
 }
 
+redis_con_clave() { hacer env RAIZ="$raiz" SYSTEMCTL="$systemctl" sh "$repo/deploy/redis/proteger.sh"; }
+
+revisar_redis() { # its permissions are those of this release; one that has no password yet goes on without
+    case "$(valor_de REDIS_URL "$entorno")" in
+        redis://climaguru:*@127.0.0.1:*) [ ! -f "$raiz/etc/redis/climaguru.conf" ] || redis_con_clave ;;
+        redis://127.0.0.1:* | redis://localhost:*)
+            decir "Redis no pide contraseña. Para que la pida: $opt/deploy/redis/proteger.sh && systemctl restart climaguru.target"
+            ;;
+    esac
+}
+
 con_ajustes() { # COMMAND…: as the services run it
     RAIZ="$raiz" MIGRAR="$migrar" sh "$repo/deploy/con-ajustes.sh" "$@"
 }
 
 ficheros() {
     cambios=no
-    for guion in "$repo"/deploy/*.sh "$repo"/deploy/systemd/worker.sh; do
+    for guion in "$repo"/deploy/*.sh "$repo"/deploy/systemd/worker.sh "$repo"/deploy/redis/proteger.sh; do
         poner "$guion" "$opt/deploy/${guion#"$repo"/deploy/}" 755
     done
+    poner "$repo/deploy/redis/climaguru.conf" "$opt/deploy/redis/climaguru.conf" 644
     poner "$repo/README.md" "$opt/README.md" 644
     poner "$repo/deploy/RUNBOOK.md" "$opt/deploy/RUNBOOK.md" 644
     poner "$repo/deploy/climaguru.sh" "$raiz/usr/local/sbin/climaguru" 755
@@ -269,23 +259,23 @@ esperar_a() { # UNIT: until its worker answers, so that there is always one at w
     mal "$1 no responde después de reiniciarse (journalctl -u $1). Los demás siguen con la versión anterior."
 }
 
-limpiar() { # the one in use and the two before stay, to go back to: ln -sfn, and reload as above
-    sobran=$(find "$opt/versiones" -mindepth 1 -maxdepth 1 -type d ! -path "$nueva" -printf '%T@ %p\n' 2>/dev/null | sort -rn | tail -n +3 | cut -d ' ' -f 2-)
-    for vieja in $sobran; do hacer rm -rf "$vieja"; done
-}
-
+umask 022
 leer_orden "$@"
 raiz=${RAIZ:-} repo=$(cd "$(dirname "$0")/.." && pwd) migrar=
+# shellcheck source=deploy/version.sh
+. "$repo/deploy/version.sh"
 opt=$raiz/opt/climaguru etc=$raiz/etc/climaguru
 entorno=$etc/climaguru.env
-systemctl=${SYSTEMCTL:-}
+systemctl=${SYSTEMCTL:-} constructor=${CONSTRUCTOR:-}
 if [ -z "$raiz" ]; then
-    systemctl=systemctl
+    systemctl=systemctl constructor=climaguru-pip
     [ "$simular" = si ] || [ "$(id -u)" = 0 ] || mal "se ejecuta como root (sudo)."
     command -v apt-get >/dev/null || mal "es para Debian o Ubuntu."
     paquetes
-    usuario
+    usuario climaguru /var/lib/climaguru
+    usuario climaguru-pip /nonexistent
 fi
+elegir_registro
 elegir_python
 instalar_version
 ajustes

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import requests
 
-LOCK = Path(__file__).parent.parent / "requirements.lock"
+LOCK = Path(__file__).parent.parent / "requirements-test.lock"
 OSV = "https://api.osv.dev/v1"
 CONOCIDA = "GHSA-m2qf-hxjv-5gpq"  # Flask before 2.2.5
 ESPERA_S = 4

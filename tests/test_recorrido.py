@@ -172,23 +172,39 @@ def test_parar_a_los_trabajadores_con_sigterm_no_pierde_ni_repite_nada(lista: Pi
     assert {c["intentos"] for c in leidas()} == {1}  # nobody had to be rescued
 
 
+def abiertos(datos: Path) -> list[str]:
+    """What in the stack's folder others than its owner may read; registro.txt and notas.txt are of this test."""
+    de_la_prueba = {"registro.txt", "notas.txt"}
+    todos = [f for f in datos.rglob("*") if f.name not in de_la_prueba]
+    return [str(f) for f in todos if f.lstat().st_mode & 0o077 and not f.is_symlink()]
+
+
 def test_la_pila_incluida_arranca_con_solo_python_y_no_deja_nada(carpeta: Path, laboratorio: str) -> None:
     """SQLite, the embedded Valkey, Ctrl-C; data survives a restart, and the admin's password shows once.
 
     Nor does anything stay if the supervisor is killed, where the kernel can tie a child's life to its parent's.
+    Its files are its owner's alone, though the folder can be read by all, and those of a version before become so.
     """
     datos = carpeta / "incluida"
+    datos.mkdir(mode=0o755)
     with pila(datos, BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
         ana = Persona(p.base, "ana")
         sobre = ana.pedir("tiempo-real", ciudad="Medellín")
         assert sobre["consulta"]["estado"] == "completada"
         clave = p.texto().split("contraseña «")[1].split("»")[0]
+        assert {f.name for f in datos.iterdir()} >= {"climaguru.db", "appendonlydir", "secretos.json"}
+        assert abiertos(datos) == []
         procesos = p.hijos()
         assert len(procesos) >= 6
         assert p.parar() == 0
         assert not [h for h in procesos if h.is_running() and h.status() != psutil.STATUS_ZOMBIE]
-    with pila(datos, BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
-        assert p.texto().count("contraseña «") == 1
+    (datos / "notas.txt").touch()
+    for fichero in (*datos.glob("*"), *datos.glob("appendonlydir/*")):
+        fichero.chmod(0o755 if fichero.is_dir() else 0o644)
+    with pila(datos, "--flower", str(puerto_libre()), BCRYPT_ROUNDS="4", **variables(laboratorio)) as p:
+        assert p.texto().count("«admin», contraseña «") == 1
+        assert abiertos(datos) == []
+        assert (datos / "notas.txt").stat().st_mode & 0o777 == 0o644, "what is not ours"
         ana.base = p.base
         ana.entrar("admin", clave)
         assert ana.http.get(p.base + sobre["enlaces"]["self"], timeout=60).json()["datos_clima"]

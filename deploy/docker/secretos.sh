@@ -27,8 +27,10 @@ crear() { # name, command that prints it
 
 hexadecimal() { openssl rand -hex 32; }
 fernet() { openssl rand -base64 32 | tr '+/' '-_'; }
+redis() { echo "redis://climaguru:$(openssl rand -hex 32)@redis:6379/0"; }
 flower() { echo "operador:$(openssl rand -hex 16)"; }
 
 for nombre in SECRET_KEY JWT_SECRET_KEY DB_PASSWORD MYSQL_ROOT_PASSWORD; do crear $nombre hexadecimal; done
 crear ENCRYPTION_KEY fernet
+crear REDIS_URL redis
 crear FLOWER_BASIC_AUTH flower

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import socket
@@ -27,7 +28,16 @@ from shared.modelos import Rol
 from shared.settings import SECRETOS, Settings, cargar, entorno
 
 ADMIN = {"username": "admin", "email": "admin@climaguru.local", "nombre_completo": "Administrador"}
-COLUMNAS = "name,args,state,received,started,runtime,worker,uuid"  # of Flower's list; args: consulta and queue
+NUESTROS = (
+    "climaguru.db*",
+    "secretos.json",
+    "cerrojo",
+    "beat*",
+    "flower*",
+    "dump.rdb",
+    "appendonlydir",
+    "appendonlydir/*",
+)
 LARGO_RUTA_SOCKET = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 
@@ -48,7 +58,9 @@ def levantar(o: Opciones) -> None:
     for host, puerto, opcion in ((o.host, o.puerto, "--puerto"), ("127.0.0.1", o.flower, "--flower")):
         if puerto and not puerto_libre(host, puerto):
             raise NoArranca(f"El puerto {puerto} ya está ocupado. Elija otro con {opcion}, o pare lo que lo usa.")
+    os.umask(0o077)  # of all that is started here too, whatever the folder lets others do
     o.datos.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _estrechar(o.datos)
     with _cerrojo(o.datos), tempfile.TemporaryDirectory(prefix="climaguru-") as corto:
         variables = _variables(o, Path(corto)) | _metricas(o) | _flower(o)
         clave_admin = _preparar_base(_settings(variables))
@@ -57,6 +69,14 @@ def levantar(o: Opciones) -> None:
         supervisor.arrancar()
         _presentar(o, supervisor, clave_admin, variables)
         supervisor.vigilar()
+
+
+def _estrechar(datos: Path) -> None:
+    """What an earlier version left open to others is its owner's alone; nothing that is not ours is touched."""
+    for patron in NUESTROS:
+        for uno in datos.glob(patron):
+            if not uno.is_symlink():
+                uno.chmod(0o700 if uno.is_dir() else 0o600)
 
 
 def puerto_libre(host: str, puerto: int) -> bool:
@@ -152,8 +172,8 @@ def _servicios(o: Opciones, variables: dict[str, str]) -> list[Servicio]:
     agenda = ["beat", "-s", str(o.datos / "beat"), "--pidfile=", "-l", "WARNING"]
     lista.append(Servicio("beat", [*celery, *agenda]))
     if o.flower:
-        sitio = ["--address=127.0.0.1", f"--port={o.flower}", "--url_prefix=flower", f"--tasks_columns={COLUMNAS}"]
-        lista.append(Servicio("flower", [*celery, "flower", *sitio, "--persistent=True", f"--db={o.datos / 'flower'}"]))
+        sitio = ["--address=127.0.0.1", f"--port={o.flower}", f"--db={o.datos / 'flower'}"]
+        lista.append(Servicio("flower", [python, "-m", "deploy.flower", *sitio]))
     return lista
 
 

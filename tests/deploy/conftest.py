@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,9 @@ def nueva(carpeta: Path) -> Iterator[Instalacion]:
     """Installed once without a database: nothing is started yet."""
     sitio = carpeta / "instalar"
     sitio.mkdir()
+    (sitio / "registro").mkdir()
+    (sitio / "registro").chmod(0o777)
+    carpeta.chmod(0o711)  # for who runs pip
     fuente = sitio / "fuente"
     shutil.copytree(REPO, fuente, ignore=FUERA)
     raiz = sitio / "raiz"
@@ -91,7 +95,7 @@ def vm2(mariadb: MariaDB, carpeta: Path) -> Preparado:
 def en_marcha(nueva: Instalacion, vm2: Preparado, servidor_redis: Redis, laboratorio: str) -> Instalacion:
     """The settings filled in by hand, each user of the database in its file, and instalar.sh once more."""
     texto = nueva.recien.replace("\nDATABASE_URL=\n", f"\nDATABASE_URL={vm2.url('USER', SIN_TLS)}\n")
-    texto = texto.replace("\nREDIS_URL=redis://127.0.0.1:6379/0\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n")
+    texto = re.sub(r"\nREDIS_URL=.*\n", f"\nREDIS_URL={servidor_redis.url[:-1]}6\n", texto)
     texto += "".join(f"{n}={u}\n" for n, u in variables(laboratorio).items()) + "BCRYPT_ROUNDS=4\n"
     nueva.fichero.write_text(texto)
     for nombre, ajuste, quien in (

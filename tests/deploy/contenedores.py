@@ -13,6 +13,8 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+import redis
+
 from tests.frente import Nginx
 from tests.pila import entorno_limpio
 from tests.servidores import Servidor, binario, puerto_libre
@@ -94,6 +96,41 @@ class Contenedor(Servidor):
         return montados
 
 
+@dataclass
+class RedisDelContenedor(Servidor):
+    """The service redis, whose image's entry point becomes the redis-server that it was given. secretos: as above."""
+
+    secretos: Path = Path()
+
+    def orden(self) -> list[str]:
+        guion, *opciones = servicios()["redis"]["command"][1:]
+        assert guion == "/usr/local/bin/climaguru-redis.sh"
+        de_aqui = ["--port", str(self.puerto), "--bind", "127.0.0.1", "--dir", str(self.carpeta)]
+        prueba = ["--user", "prueba", "on", ">prueba", "~*", "&*", "+@all"]
+        return ["sh", str(DOCKER / "redis.sh"), *opciones, *de_aqui, *prueba]
+
+    def entorno(self) -> dict[str, str]:
+        de_la_imagen = self.carpeta / "docker-entrypoint.sh"
+        de_la_imagen.write_text('#!/bin/sh\nexec "$@"\n')
+        de_la_imagen.chmod(0o755)
+        reglas = {"REGLAS": str(RAIZ / "deploy/redis/climaguru.conf"), "TMPDIR": str(self.carpeta)}
+        propio = entorno_limpio() | {"SECRETOS_DIR": str(self.secretos)} | reglas
+        return propio | {"PATH": f"{self.carpeta}{os.pathsep}{propio['PATH']}"}
+
+    def vive(self) -> object:
+        """Its own healthcheck."""
+        cual, prueba = servicios()["redis"]["healthcheck"]["test"]
+        assert cual == "CMD-SHELL"
+        prueba = prueba.replace("$$", "$").replace("/run/secrets", str(self.secretos))
+        aqui = prueba.replace("redis-cli ", f"redis-cli -p {self.puerto} ")
+        return subprocess.run(["sh", "-c", aqui], capture_output=True, check=False).returncode == 0
+
+    def negadas(self) -> Any:
+        """What it refused."""
+        with redis.Redis(port=self.puerto, username="prueba", password="prueba") as r:
+            return r.acl_log()
+
+
 def orden_con(parte: str, cambios: dict[str, str]) -> str:
     for viejo, nuevo in cambios.items():
         parte = parte.replace(viejo, nuevo)
@@ -102,11 +139,15 @@ def orden_con(parte: str, cambios: dict[str, str]) -> str:
 
 @dataclass
 class NginxDelContenedor(Nginx):
-    """nginx on what deploy/docker/nginx.sh makes of deploy/nginx/climaguru.conf."""
+    """nginx on what deploy/docker/nginx.sh makes of deploy/nginx/climaguru.conf. proxies: CLIMAGURU_PROXIES."""
+
+    proxies: str = ""
 
     def orden(self) -> list[str]:
         conf = self.carpeta / "climaguru.conf"
         entorno = {"CLIMAGURU_CONF": str(self.conf), "CLIMAGURU_DESTINO": str(conf)}
+        entorno["CLIMAGURU_FLOWER"] = "127.0.0.1:9"  # where nobody is; a name would be asked of Docker
+        entorno["CLIMAGURU_PROXIES"] = self.proxies
         entorno["CLIMAGURU_API"] = f"localhost:{self.destino}"  # a name, as api is there
         subprocess.run(["sh", str(DOCKER / "nginx.sh")], env=entorno_limpio(**entorno), check=True)
         conf.write_text(re.sub(r"listen 80;", f"listen 127.0.0.1:{self.puerto};", conf.read_text()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,18 @@ from tests.deploy.gobierno import Gobierno
 from tests.pila import entorno_limpio
 
 REPO = Path(__file__).parents[2]
+NADIE = "nobody"
 FUERA = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "descargas", ".hypothesis")
+
+
+def constructor() -> dict[str, str]:
+    """Who runs pip, and the Python that they can reach: another user, where root runs the tests."""
+    python = str(Path(sys.executable).resolve())
+    if os.geteuid() == 0 and shutil.which("runuser"):
+        prueba = subprocess.run(["runuser", "-u", NADIE, "--", python, "-c", ""], check=False, capture_output=True)
+        if prueba.returncode == 0:
+            return {"CONSTRUCTOR": NADIE, "PYTHON": python}
+    return {"PYTHON": sys.executable}
 
 
 @dataclass
@@ -23,15 +35,23 @@ class Instalacion:
     recien: str = ""  # climaguru.env before anybody filled it in
 
     def instalar(self, *opciones: str, **entorno: str) -> subprocess.CompletedProcess[str]:
-        fijo = {"RAIZ": str(self.raiz), "SYSTEMCTL": str(self.gobierno.systemctl), "PYTHON": sys.executable}
-        fijo |= {"PIP_NO_COMPILE": "1"}  # most of it is never imported here
         return subprocess.run(
             ["sh", str(self.fuente / "deploy" / "instalar.sh"), *opciones],
-            env=entorno_limpio(**fijo) | entorno,
+            env=self.entorno() | entorno,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def entorno(self) -> dict[str, str]:
+        fijo = {"RAIZ": str(self.raiz), "SYSTEMCTL": str(self.gobierno.systemctl), "PIP_LOG": str(self.registro_pip)}
+        fijo |= {"PIP_NO_COMPILE": "1"}  # most of it is never imported here
+        return entorno_limpio(**fijo, **constructor())
+
+    @property
+    def registro_pip(self) -> Path:
+        """Written by pip, and so its owner is who ran it."""
+        return self.raiz.parent / "registro" / "pip.txt"
 
     @property
     def fichero(self) -> Path:

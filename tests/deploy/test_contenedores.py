@@ -21,11 +21,12 @@ from tests.deploy.contenedores import (
     RAIZ,
     Contenedor,
     NginxDelContenedor,
+    RedisDelContenedor,
     compose,
     servicios,
 )
 from tests.pila import Persona, entorno_limpio
-from tests.servidores import MariaDB, Redis, esperar
+from tests.servidores import MariaDB, esperar
 
 BASE = "cg_contenedores"
 EXACTA = re.compile(r"[a-z./]+:\d+\.\d+\.\d+(-[a-z0-9-]+)?")
@@ -151,7 +152,9 @@ def secretos(carpeta: Path) -> Path:
     return donde
 
 
-def test_los_secretos_se_crean_una_vez_y_sin_mostrarlos(secretos: Path) -> None:
+def test_los_secretos_se_crean_una_vez_y_sin_mostrarlos(tmp_path: Path) -> None:
+    secretos = tmp_path / "secretos"
+    subprocess.run(["sh", str(DOCKER / "secretos.sh"), str(secretos)], check=True, capture_output=True)
     antes = {f.name: f.read_text() for f in secretos.iterdir()}
     assert set(antes) == set(yaml.safe_load((RAIZ / "docker-compose.yml").read_text())["secrets"])
     (secretos / "JWT_SECRET_KEY").unlink()
@@ -163,6 +166,7 @@ def test_los_secretos_se_crean_una_vez_y_sin_mostrarlos(secretos: Path) -> None:
     assert not [v for v in despues.values() if v.strip() in fin.stdout + fin.stderr]
     assert stat.S_IMODE(secretos.stat().st_mode) == 0o700
     assert {stat.S_IMODE(f.stat().st_mode) for f in secretos.iterdir()} == {0o444}
+    assert re.fullmatch("redis://climaguru:[0-9a-f]{64}@redis:6379/0\n", despues["REDIS_URL"])
 
 
 # --- the commands, run ---------------------------------------------------------------------------------------------
@@ -173,6 +177,7 @@ class Todo:
     carpeta: Path
     secretos: Path
     ajustes: dict[str, str]
+    redis: RedisDelContenedor
 
     def servicio(self, nombre: str) -> Contenedor:
         (self.carpeta / nombre).mkdir(exist_ok=True)
@@ -180,17 +185,22 @@ class Todo:
 
 
 @pytest.fixture
-def todo(carpeta: Path, secretos: Path, mariadb: MariaDB, servidor_redis: Redis, laboratorio: str) -> Iterator[Todo]:
-    """An empty database with a user whose password is a secret, an empty Redis, and simulated providers."""
+def todo(carpeta: Path, secretos: Path, mariadb: MariaDB, laboratorio: str) -> Iterator[Todo]:
+    """An empty database and an empty Redis, whose passwords are secrets, and simulated providers."""
     sitio = carpeta / "contenedores"
-    sitio.mkdir(exist_ok=True)
+    (sitio / "redis").mkdir(parents=True, exist_ok=True)
     mariadb.crear_base(BASE)
     clave = (secretos / "DB_PASSWORD").read_text().strip()
     mariadb.ejecutar(f"CREATE USER climaguru_user@'127.0.0.1' IDENTIFIED BY '{clave}'")
     mariadb.ejecutar(f"GRANT ALL ON {BASE}.* TO climaguru_user@'127.0.0.1'")
     donde = {"DB_HOST": "127.0.0.1", "DB_PORT": str(mariadb.puerto), "DB_NAME": BASE}
-    redis = {"REDIS_URL": servidor_redis.url.removesuffix("/0") + "/6"}
-    yield Todo(sitio, secretos, donde | redis | variables(laboratorio))
+    redis = RedisDelContenedor(sitio / "redis", secretos=secretos)
+    url = re.sub("@.+/0", f"@127.0.0.1:{redis.puerto}/0", (secretos / "REDIS_URL").read_text())
+    (secretos / "REDIS_URL").chmod(0o644)
+    (secretos / "REDIS_URL").write_text(url)
+    redis.arrancar()
+    yield Todo(sitio, secretos, donde | variables(laboratorio), redis)
+    redis.parar()
     mariadb.ejecutar(f"DROP DATABASE {BASE}")
     mariadb.ejecutar("DROP USER climaguru_user@'127.0.0.1'")
 
@@ -216,6 +226,7 @@ def test_cada_orden_de_compose_hace_lo_suyo_tras_nginx(todo: Todo, mariadb: Mari
         ips = mariadb.ejecutar(f"SELECT DISTINCT ip_origen FROM {BASE}.consultas")
         assert ips == [("127.0.0.1",)]
         _comprobar_procesos(todo, arrancados)
+        assert todo.redis.negadas() == []
         arrancados[3].parar()
         arrancados[1].matar()
         esperar(lambda: not arrancados[1].sano(), "the healthcheck of a worker that died")
@@ -241,7 +252,8 @@ def test_flower_pide_su_clave(todo: Todo) -> None:
     try:
         flower.arrancar()
         url = f"http://127.0.0.1:{flower.puerto}/flower/"
-        assert requests.get(url, timeout=60).status_code == 401
+        for ruta in ("", "metrics", "healthcheck"):
+            assert requests.get(url + ruta, timeout=60).status_code == 401
         usuario, clave = (todo.secretos / "FLOWER_BASIC_AUTH").read_text().strip().split(":")
         assert requests.get(url, auth=(usuario, clave), timeout=60).ok
     finally:

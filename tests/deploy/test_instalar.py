@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +46,7 @@ def test_shellcheck_no_dice_nada(guion: Path) -> None:
     assert (fin.returncode, fin.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("opciones", [("--nada",), ("--nombre",), ("--nombre", "x;rm -rf /")])
+@pytest.mark.parametrize("opciones", [("--nada",), ("--nombre",), ("--nombre", "x;rm -rf /"), ("--registro", "si")])
 def test_lo_que_no_se_entiende_no_hace_nada(tmp_path: Path, opciones: tuple[str, ...]) -> None:
     orden = ["sh", str(REPO / "deploy/instalar.sh"), *opciones]
     fin = subprocess.run(orden, env=entorno_limpio(RAIZ=str(tmp_path)), capture_output=True, text=True, check=False)
@@ -54,6 +58,8 @@ def test_los_secretos_son_nuevos_y_los_lee_solo_el_grupo(nueva: Instalacion) -> 
     pares = dict(linea.split("=", 1) for linea in texto.splitlines() if "=" in linea and linea[0] not in "# ")
     assert all(len(pares[n]) >= 44 for n in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY"))
     assert pares["PROXIES_DE_CONFIANZA"] == "1"
+    assert re.fullmatch("redis://climaguru:[0-9a-f]{64}@127.0.0.1:6379/0", pares["REDIS_URL"])
+    assert "user default reset off\n" in (nueva.raiz / "etc/redis/climaguru.conf").read_text()
     flower = nueva.raiz / "etc/climaguru/flower.env"
     assert flower.read_text().startswith("FLOWER_BASIC_AUTH=operador:")
     assert {f.stat().st_mode & 0o777 for f in (nueva.fichero, flower)} == {0o640}
@@ -64,6 +70,71 @@ def test_unidades_y_sitio_quedan_en_su_lugar(nueva: Instalacion) -> None:
     for unidad in (REPO / "deploy/systemd").glob("climaguru*"):
         assert (nueva.raiz / "etc/systemd/system" / unidad.name).read_text() == unidad.read_text()
     assert "server_name clima.ejemplo.co;" in (nueva.raiz / "etc/nginx/sites-enabled/climaguru.conf").read_text()
+
+
+def test_pip_corre_como_otro_y_lo_que_deja_es_de_root(nueva: Instalacion) -> None:
+    quien = nueva.entorno().get("CONSTRUCTOR")
+    assert nueva.registro_pip.stat().st_uid == (pwd.getpwnam(quien).pw_uid if quien else os.geteuid())
+    (version,) = (nueva.raiz / "opt/climaguru/versiones").iterdir()
+    todo = [version, *(f for f in version.rglob("*") if not f.is_symlink())]
+    assert [f for f in todo if f.stat().st_uid != os.geteuid() or f.stat().st_mode & 0o022] == []
+    assert {f.name for f in version.iterdir()} >= {"completa", "paquetes", "bin"}
+    assert not (version / "obra").exists()
+
+
+def test_un_paquete_con_otra_huella_no_se_instala(nueva: Instalacion) -> None:
+    """The file that comes is not the one that was locked; nothing is put to use."""
+    fuente = nueva.raiz.parent / "alterada"
+    shutil.copytree(nueva.fuente, fuente)
+    lock = (fuente / "requirements.lock").read_text().replace("--hash=sha256:", "--hash=sha256:" + "0" * 8)
+    (fuente / "requirements.lock").write_text(re.sub("(sha256:.{64}).{8}", r"\1", lock))
+    otra = Instalacion(fuente, nueva.raiz.parent / "alterada-raiz", nueva.gobierno)
+    fin = otra.instalar()
+    assert (fin.returncode, "DO NOT MATCH THE HASHES" in fin.stderr) == (1, True), fin.stderr
+    assert not [*otra.raiz.rglob("completa"), *otra.raiz.rglob("climaguru.env")]
+
+
+def preguntar(una: Instalacion, donde: Path, tecla: str, *opciones: str) -> tuple[str, str]:
+    """Install in another root with the release that is made, on a terminal (tecla: what is typed there); what it said,
+    and REGISTRO_ABIERTO."""
+    (donde / "opt/climaguru").mkdir(parents=True)
+    (donde / "opt/climaguru/versiones").symlink_to(una.raiz / "opt/climaguru/versiones")
+    mio, suyo = pty.openpty()
+    os.write(mio, tecla.encode())
+    orden = ["sh", str(una.fuente / "deploy/instalar.sh"), "--sin-nginx", *opciones]
+    entorno = una.entorno() | {"RAIZ": str(donde)}
+    fin = subprocess.run(orden, env=entorno, stdin=suyo, capture_output=True, text=True, check=False)
+    os.close(mio)
+    os.close(suyo)
+    assert fin.returncode == 3, fin.stderr
+    (valor,) = re.findall("^REGISTRO_ABIERTO=(.*)", (donde / "etc/climaguru/climaguru.env").read_text(), re.MULTILINE)
+    return fin.stdout, valor
+
+
+@pytest.mark.parametrize(
+    ("tecla", "opciones", "pregunta", "queda"),
+    [
+        ("n\n", (), True, "false"),
+        ("\n", (), True, "true"),
+        ("s\n", (), True, "true"),
+        ("\n", ("--registro", "cerrado"), False, "false"),
+        ("n\n", ("--registro", "abierto"), False, "true"),
+    ],
+)
+def test_pregunta_por_el_registro_en_una_terminal(
+    nueva: Instalacion, tmp_path: Path, tecla: str, opciones: tuple[str, ...], pregunta: bool, queda: str
+) -> None:
+    dicho, valor = preguntar(nueva, tmp_path, tecla, *opciones)
+    assert ("¿Puede cualquiera crear una cuenta" in dicho, valor) == (pregunta, queda)
+    assert f"registro {'abierto' if queda == 'true' else 'cerrado'}" in dicho
+
+
+def test_sin_terminal_no_pregunta_y_el_registro_queda_abierto(nueva: Instalacion) -> None:
+    assert "\nREGISTRO_ABIERTO=true\n" in nueva.recien
+
+
+def test_un_redis_sin_clave_sigue_y_se_dice_como_ponersela(en_marcha: Instalacion) -> None:
+    assert "Redis no pide contraseña. Para que la pida: " in en_marcha.instalar().stdout
 
 
 def test_repetirlo_no_cambia_nada(en_marcha: Instalacion) -> None:

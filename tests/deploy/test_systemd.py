@@ -243,9 +243,18 @@ def test_flower_pide_clave_y_sin_ella_no_arranca(maquina: Maquina) -> None:
     unidad, puerto = "climaguru-flower.service", puerto_libre()
     assert subprocess.run(maquina.orden(unidad, "ExecCondition"), env={}, check=False).returncode == 1
     clave = {"FLOWER_BASIC_AUTH": "operador:larga"}
+    rutas = ("", "tasks", "api/tasks", "metrics", "healthcheck", "no-existe")
     assert subprocess.run(maquina.orden(unidad, "ExecCondition"), env=clave, check=False).returncode == 0
     with maquina.servicio(unidad, f"--port={puerto}", **clave) as flower:
         url = f"http://127.0.0.1:{puerto}/flower/"
         esperar_a(flower, lambda: requests.get(url, timeout=60).status_code == 401, "Flower asking who it is")
-        assert requests.get(url, auth=("operador", "larga"), timeout=60).ok
+        assert [r for r in rutas if requests.get(url + r, timeout=60).status_code != 401] == []
+        assert [
+            r for r in rutas if requests.get(url + r, auth=("operador", "otra"), timeout=60).status_code != 401
+        ] == []
+        vistas = {r: requests.get(url + r, auth=("operador", "larga"), timeout=60).status_code for r in rutas}
+        assert vistas == {**dict.fromkeys(rutas, 200), "no-existe": 404}
         flower.parar()
+    with maquina.servicio(unidad, f"--port={puerto}") as flower:  # as ExecCondition does not let it
+        esperar_a(flower, lambda: requests.get(url, timeout=60).status_code == 401, "Flower that lets nobody in")
+        assert [r for r in rutas if requests.get(url + r, timeout=60).status_code != 401] == []
