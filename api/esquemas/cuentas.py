@@ -8,10 +8,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from api.campos import CONTROL, INVISIBLE, Booleano, BooleanoTexto, Instante, Opcion, Texto
+from api.campos import Booleano, BooleanoTexto, Instante, Opcion, Texto
 from api.esquemas.comunes import Cambios, Entrada, Pagina, PaginaSalida
 from shared.modelos import Rol
 from shared.usuarios import LARGO_MAXIMO_BYTES
+from shared.visible import CONTROL, INVISIBLE
 
 LARGO_MINIMO = 10  # of a new password; those that were shorter go on working
 USERNAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{1,48}[A-Za-z0-9_-]", re.ASCII)  # no dot at its ends
