@@ -1,4 +1,4 @@
-"""Characters that nobody sees, or that command a terminal or turn the writing around: which they are, how to show them."""
+"""What nobody sees in a text, commands a terminal or turns writing around: which characters, and how to show them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.servidores import esperar
 
 MALOS = [
     *map(chr, [*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0)]),  # C0 but the tab, DEL and C1
-    *map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C]),  # what bidi writing is steered by
+    *map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C]),  # bidi marks
     *"\u2028\u2029\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u115f\u3164\uffa0\ufe0f\ufff9",
     *map(chr, [0x1BCA0, 0x1D173, 0xE0001, 0xE0041]),
 ]
@@ -77,7 +77,10 @@ def respuesta(texto: str) -> dict[str, Any]:
     fuente = {"proveedor": texto, "estado": "usada", "motivo": texto, "atribucion": texto, "valores": {"humedad": 1}}
     datos = {
         **dict.fromkeys(VACIOS),
-        **{"precipitacion": 1.0, "visibilidad": None, "laboratorio": False, "descripcion_clima": texto},
+        "precipitacion": 1.0,
+        "visibilidad": None,
+        "laboratorio": False,
+        "descripcion_clima": texto,
         "temperatura": {"promedio": 1.0, "min": None, "max": None},
         "viento": {"velocidad": None, "direccion": None},
         "dispersion": {"temperatura": {"acuerdo": texto}},
