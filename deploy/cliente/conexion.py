@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -22,6 +23,7 @@ PACIENCIA_S = 5.0  # with a server that does not answer
 OCUPADO_S = 60.0  # with one that says when to come back
 PASAJEROS = (429, 502, 503, 504)
 MAL_ESCRITO = "El token o la clave de idempotencia llevan caracteres que no se admiten."
+SEGUNDOS = re.compile(r"[0-9]{1,9}")
 DIRECTO = {"http": "", "https": "", "all": ""}  # "" is no proxy, whatever the environment says
 
 
@@ -224,7 +226,7 @@ class Conexion:
 def retry_after(respuesta: requests.Response) -> float | None:
     """Seconds; ours and nginx's are never dates."""
     valor = respuesta.headers.get("Retry-After", "")
-    return float(valor) if valor.isascii() and valor.isdigit() else None
+    return float(valor) if SEGUNDOS.fullmatch(valor) else None
 
 
 def _problema(respuesta: requests.Response) -> tuple[str, dict[str, list[str]], list[str]] | None:
