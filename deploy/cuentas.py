@@ -11,8 +11,9 @@ from deploy.base import base_de_datos
 from shared import usuarios
 from shared.modelos import Rol
 from shared.settings import Settings, cargar
+from shared.visible import a_la_vista
 
-NOMBRES = {"username": "usuario", "email": "correo", "password": "contraseña"}
+NOMBRES = {"username": "usuario", "email": "correo", "password": "contraseña", "nombre_completo": "nombre"}
 BYTES_GENERADOS = 12
 generable = click.option(
     "--generar", is_flag=True, help="Genera la contraseña y la muestra una vez, en lugar de pedirla."
@@ -26,7 +27,7 @@ generable = click.option(
 def crear_admin(usuario: str, correo: str, generar: bool) -> None:
     """Crea un administrador en la base de datos de DATABASE_URL."""
     settings = cargar()
-    cuenta = _revisar(username=usuario, email=correo)
+    cuenta = revisar(username=usuario, email=correo)
     with base_de_datos(settings) as sesiones:
         clave = _clave(generar, settings, **cuenta)
         try:
@@ -59,7 +60,7 @@ def cambiar_clave(usuario: str, generar: bool) -> None:
                 raise click.ClickException("Alguien cambió esa contraseña mientras tanto; no se tocó.")
             hecho = {"usuario_id": cuenta.id}
             usuarios.anotar(s, "cambiar_password", None, agente="climaguru cambiar-clave", detalle=hecho)
-    click.echo(f"Contraseña de «{cuenta.username}» cambiada; sus sesiones quedaron cerradas.")
+    click.echo(f"Contraseña de «{a_la_vista(cuenta.username)}» cambiada; sus sesiones quedaron cerradas.")
     if not cuenta.activo:
         click.echo("La cuenta está inactiva: no podrá entrar hasta que un administrador la active.")
     _mostrar(clave, generar)
@@ -71,7 +72,7 @@ def _clave(generar: bool, settings: Settings, username: str, email: str) -> str:
         return secrets.token_urlsafe(BYTES_GENERADOS)
     try:
         clave: str = click.prompt("Contraseña", hide_input=True)
-        _revisar(password=clave)
+        revisar(password=clave)
         _ajena(clave, username, email, settings)
         otra = click.prompt("La misma otra vez", hide_input=True)
     except click.Abort as e:
@@ -81,7 +82,7 @@ def _clave(generar: bool, settings: Settings, username: str, email: str) -> str:
     return clave
 
 
-def _revisar(**datos: str) -> dict[str, str]:
+def revisar(**datos: str) -> dict[str, str]:
     """By the same rules as /api/auth/register."""
     from marshmallow import ValidationError
 
