@@ -191,7 +191,7 @@ def cambiar_password(datos: dict[str, str]) -> dict[str, str]:
     """Cambia la contraseña; todas las sesiones abiertas, esta también, se cierran."""
     usuario = usuario_actual()
     try:
-        clave_ajena(datos["nueva"], usuario.username, usuario.email)
+        clave_ajena(datos["nueva"], usuario.username, usuario.email, _settings())
     except ValidationError as e:
         textos = [str(texto) for texto in e.messages]
         raise Problema(422, "Elija otra contraseña.", {"nueva": textos}) from e

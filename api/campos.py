@@ -12,16 +12,11 @@ from typing import Any, TypeVar
 
 from marshmallow import ValidationError, fields
 
+from shared.visible import SIN_VERSE
+
 E = TypeVar("E", bound=StrEnum)
 FECHA = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ENTERO = re.compile(r"\d{1,9}", re.ASCII)
-CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # as it stands between the brackets of a pattern
-# also there: soft hyphens, joiners, fillers, bidi marks, variation selectors and tags; Unicode's Default_Ignorable
-INVISIBLE = (
-    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb" + f"{chr(0xE0000)}-{chr(0xE0FFF)}"
-)
-SIN_VERSE = re.compile(f"[{INVISIBLE}]")
 COMUNES = {
     "required": "Falta este campo.",
     "null": "No puede ser null.",

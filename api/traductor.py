@@ -15,8 +15,9 @@ from apispec.ext.marshmallow.common import resolve_schema_instance
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields, validate
 
-from api.campos import CONTROL, INVISIBLE, EnteroTexto, Instante, Texto
+from api.campos import EnteroTexto, Instante, Texto
 from api.esquemas.ejemplos import EJEMPLOS
+from shared.visible import CONTROL, INVISIBLE
 
 
 def _texto(menos: str) -> str:

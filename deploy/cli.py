@@ -23,7 +23,9 @@ ORDENES = {  # imported when they are called: who only asks for the weather does
     "historico": "deploy.cliente.ordenes:historico",
     "laboratorio": "deploy.laboratorio:comando",
     "limpiar": "deploy.limpieza:limpiar",
+    "renombrar": "deploy.nombres:renombrar",
     "reintentar": "deploy.cliente.ordenes:reintentar",
+    "revisar-nombres": "deploy.nombres:revisar_nombres",
     "rotar-clave": "deploy.claves:rotar_clave",
     "salir": "deploy.cliente.entrada:salir",
     "seguir": "deploy.cliente.ordenes:seguir",
@@ -124,17 +126,23 @@ def db() -> None:
 def upgrade(revision: str) -> None:
     """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño.
 
-    Después da a los usuarios de deploy/mysql/preparar.sh sus permisos en cada tabla, si quien migra puede darlos.
+    Después da a los usuarios de deploy/mysql/preparar.sh sus permisos en cada tabla, si quien migra puede darlos, y dice
+    qué cuentas tienen nombres de antes que hoy no se aceptarían (climaguru revisar-nombres).
     """
     from deploy.base import base_de_datos
+    from deploy.nombres import informar
     from shared import esquema, permisos
     from shared.settings import cargar
 
     with base_de_datos(cargar(), al_dia=False) as sesiones:
         esquema.subir(sesiones.motor, revision)
-        click.echo("Esquema al día.")
+        with sesiones.motor.connect() as conexion:
+            ultima = esquema.al_dia(conexion)
+        click.echo("Esquema al día." if ultima else f"Esquema en {revision}.")
         if not permisos.conceder(sesiones.motor):
             click.echo(SIN_CONCEDER, err=True)
+        if ultima:  # in an older one the tables are not those of the code
+            informar(sesiones)
 
 
 @db.command()

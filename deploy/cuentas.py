@@ -10,9 +10,10 @@ import click
 from deploy.base import base_de_datos
 from shared import usuarios
 from shared.modelos import Rol
-from shared.settings import cargar
+from shared.settings import Settings, cargar
+from shared.visible import a_la_vista
 
-NOMBRES = {"username": "usuario", "email": "correo", "password": "contraseña"}
+NOMBRES = {"username": "usuario", "email": "correo", "password": "contraseña", "nombre_completo": "nombre"}
 BYTES_GENERADOS = 12
 generable = click.option(
     "--generar", is_flag=True, help="Genera la contraseña y la muestra una vez, en lugar de pedirla."
@@ -26,10 +27,9 @@ generable = click.option(
 def crear_admin(usuario: str, correo: str, generar: bool) -> None:
     """Crea un administrador en la base de datos de DATABASE_URL."""
     settings = cargar()
-    cuenta = _revisar(username=usuario, email=correo)
+    cuenta = revisar(username=usuario, email=correo)
     with base_de_datos(settings) as sesiones:
-        clave = _clave(generar)
-        _revisar(**cuenta, password=clave)
+        clave = _clave(generar, settings, **cuenta)
         try:
             with sesiones.transaccion() as s:
                 admin = usuarios.crear(s, **cuenta, password=clave, rol=Rol.ADMIN, rounds=settings.bcrypt_rounds)
@@ -53,26 +53,27 @@ def cambiar_clave(usuario: str, generar: bool) -> None:
             cuenta = usuarios.buscar(s, usuario.encode(errors="replace").decode())
         if cuenta is None:
             raise click.ClickException(f"No hay ninguna cuenta con el usuario o el correo «{usuario}».")
-        clave = _clave(generar)
+        clave = _clave(generar, settings, cuenta.username, cuenta.email)
         nuevo = usuarios.cifrar_password(clave, settings.bcrypt_rounds)
         with sesiones.transaccion() as s:
             if not usuarios.cambiar_password(s, cuenta, nuevo):
                 raise click.ClickException("Alguien cambió esa contraseña mientras tanto; no se tocó.")
             hecho = {"usuario_id": cuenta.id}
             usuarios.anotar(s, "cambiar_password", None, agente="climaguru cambiar-clave", detalle=hecho)
-    click.echo(f"Contraseña de «{cuenta.username}» cambiada; sus sesiones quedaron cerradas.")
+    click.echo(f"Contraseña de «{a_la_vista(cuenta.username)}» cambiada; sus sesiones quedaron cerradas.")
     if not cuenta.activo:
         click.echo("La cuenta está inactiva: no podrá entrar hasta que un administrador la active.")
     _mostrar(clave, generar)
 
 
-def _clave(generar: bool) -> str:
-    """Made, or typed twice without being shown. Never an argument: others can read those."""
+def _clave(generar: bool, settings: Settings, username: str, email: str) -> str:
+    """Of this account. Made, or typed twice without being shown. Never an argument: others can read those."""
     if generar:
         return secrets.token_urlsafe(BYTES_GENERADOS)
     try:
         clave: str = click.prompt("Contraseña", hide_input=True)
-        _revisar(password=clave)
+        revisar(password=clave)
+        _ajena(clave, username, email, settings)
         otra = click.prompt("La misma otra vez", hide_input=True)
     except click.Abort as e:
         raise click.ClickException("No se escribió ninguna contraseña; no se cambió nada.") from e
@@ -81,19 +82,30 @@ def _clave(generar: bool) -> str:
     return clave
 
 
-def _revisar(**datos: str) -> dict[str, str]:
+def revisar(**datos: str) -> dict[str, str]:
     """By the same rules as /api/auth/register."""
     from marshmallow import ValidationError
 
-    from api.esquemas.cuentas import Registro  # here: the API takes a second to import, and not every command needs it
+    from api.esquemas.cuentas import Cuenta  # here: the API takes a second to import, and not every command needs it
 
     try:
-        revisados: dict[str, str] = Registro(only=tuple(datos)).load(datos)
+        revisados: dict[str, str] = Cuenta(only=tuple(datos)).load(datos)
     except ValidationError as e:
         mensajes: Any = e.messages
         textos = [f"{NOMBRES[campo]}: {' '.join(motivos)}" for campo, motivos in mensajes.items()]
         raise click.ClickException(" ".join(textos)) from e
     return revisados
+
+
+def _ajena(clave: str, username: str, email: str, settings: Settings) -> None:
+    from marshmallow import ValidationError
+
+    from api.esquemas.cuentas import clave_ajena
+
+    try:
+        clave_ajena(clave, username, email, settings)
+    except ValidationError as e:
+        raise click.ClickException(f"contraseña: {' '.join(map(str, e.messages))}") from e
 
 
 def _mostrar(clave: str, generada: bool) -> None:

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     siata_ca_bundle: str = ""
 
     prometheus_multiproc_dir: str = ""
-    metricas_escucha: str = Field("", pattern=r"^([A-Za-z0-9.-]+:\d{1,5})?$")
+    metricas_escucha: str = Field("", pattern=r"^([A-Za-z0-9.-]+:[0-9]{1,5})?$")
 
     plazo_tiempo_real_s: float = Field(20, gt=0, le=25)
     plazo_tramo_s: float = Field(35, gt=0, le=40)

@@ -131,7 +131,7 @@ def en_fila(s: Session, usuario_id: int) -> None:
 
 
 def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
-    """Set rol, activo, nombre_completo or email. A deactivated user's sessions end.
+    """Set rol, activo, username, email or nombre_completo. A deactivated user's sessions end.
 
     Raises UltimoAdmin and YaExiste; nothing is written then.
     """
@@ -146,7 +146,7 @@ def cambiar(s: Session, usuario: Usuario, **cambios: Any) -> None:
         with s.begin_nested():
             s.execute(update(Usuario).where(Usuario.id == usuario.id).values(**cambios))
     except IntegrityError as e:
-        raise YaExiste(["email"]) from e
+        raise YaExiste(_ocupados(s, cambios.get("username"), cambios.get("email"))) from e
     if cambios.get("activo") is False:
         cerrar_sesiones(s, usuario.id)
     s.refresh(usuario)
@@ -203,7 +203,7 @@ def hay_admin(s: Session) -> bool:
     return bool(s.scalar(select(exists().where(Usuario.rol == Rol.ADMIN, Usuario.activo))))
 
 
-def _ocupados(s: Session, username: str, email: str) -> list[str]:
+def _ocupados(s: Session, username: str | None, email: str | None) -> list[str]:
     ocupado = {
         "username": s.scalar(select(exists().where(Usuario.username == username))),
         "email": s.scalar(select(exists().where(Usuario.email == email))),

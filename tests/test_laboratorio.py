@@ -518,6 +518,9 @@ def test_ideam_rechaza_como_socrata(cliente: FlaskClient) -> None:
         "fechaobservacion > 'ayer'",
     ):
         assert pedir(cliente, ruta, 400, **{"$where": mala})["error"] is True
+    for cifra in ("²", "٣", "9" * 5000):
+        assert pedir(cliente, ruta, 400, **{"$offset": cifra})["error"] is True
+        assert pedir(cliente, ruta, 400, **{"$where": f"latitud = {cifra[:9]}²"})["error"] is True
     assert pedir(cliente, "/ideam/resource/aaaa-bbbb.json", 404)["code"] == "dataset.missing"
     assert cliente.get(ruta, headers={"X-App-Token": "invalido"}).status_code == 403
 
@@ -660,6 +663,13 @@ def test_enorme_pasa_de_32_mib(base: str) -> None:
     with requests.get(base + BUENAS["siata"], stream=True, timeout=60) as respuesta:
         assert "Content-Length" not in respuesta.headers
         assert sum(len(trozo) for trozo in respuesta.iter_content(1 << 20)) > 32 * 1024 * 1024
+
+
+@pytest.mark.parametrize("largo", ["\u00b2", "9" * 5000, "-1", "1e3"])
+def test_un_content_length_que_no_es_un_numero_es_413(base: str, largo: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2])), 20) as enchufe:
+        enchufe.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {largo}\r\n\r\n".encode("latin-1"))
+        assert enchufe.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_la_conexion_se_mantiene_abierta(base: str) -> None:

@@ -5,6 +5,7 @@ As healthchecks.io/docs/http_api asks: POST …/start, …, …/fail, with a tex
 
 from __future__ import annotations
 
+from time import monotonic
 from uuid import NAMESPACE_OID, uuid5
 
 import requests
@@ -14,6 +15,8 @@ from shared import ejecuciones
 from shared.db import Sesiones
 from shared.modelos import Aviso, Ejecucion, EstadoEjecucion
 from shared.settings import Settings
+from worker.proveedores.http import crear_sesion
+from worker.proveedores.plazo import hasta
 
 log = structlog.get_logger()
 
@@ -37,8 +40,7 @@ class Avisador:
 
     def _enviar(self, e: Ejecucion) -> bool:
         try:
-            with requests.Session() as http:
-                http.trust_env = False
+            with crear_sesion(1) as http, hasta(monotonic() + ESPERA_S):
                 r = http.post(
                     f"{self._url}{_fin(e)}",
                     params={"rid": str(uuid5(NAMESPACE_OID, f"climaguru:{e.id}"))},

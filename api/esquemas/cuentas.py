@@ -6,14 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from api.campos import CONTROL, INVISIBLE, Booleano, BooleanoTexto, Instante, Opcion, Texto
+from api.campos import Booleano, BooleanoTexto, Instante, Opcion, Texto
 from api.esquemas.comunes import Cambios, Entrada, Mensaje, Pagina, PaginaSalida
+from shared.adivinable import adivinable
 from shared.modelos import Rol
+from shared.settings import Settings
 from shared.usuarios import LARGO_MAXIMO_BYTES
+from shared.visible import CONTROL, INVISIBLE
 
+FACIL = "Es de las primeras que se prueban. Elija otra: por ejemplo, varias palabras que solo usted juntaría."
 LARGO_MINIMO = 10  # of a new password; those that were shorter go on working
+CLAVE_NUEVA = {
+    "minLength": LARGO_MINIMO,
+    "maxLength": LARGO_MAXIMO_BYTES,
+    "format": "password",
+    "description": "Ni el usuario ni el correo; en producción, tampoco una de las que primero se prueban.",
+}
 USERNAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{1,48}[A-Za-z0-9_-]", re.ASCII)  # no dot at its ends
 ETIQUETA = rf"[^\s{CONTROL}{INVISIBLE}.!-,/:-@\[-`{{-~]{{1,63}}"  # of a domain: letters of any script, digits, hyphens
 CORREO = re.compile(rf"[^@\s{CONTROL}{INVISIBLE}]{{1,64}}@{ETIQUETA}(\.{ETIQUETA})+", re.ASCII)
@@ -28,11 +39,13 @@ def _clave_nueva(valor: str) -> None:
         raise ValidationError("No puede ser un mismo carácter repetido, ni solo espacios.")
 
 
-def clave_ajena(clave: str, username: str, email: str) -> None:
-    """Raises ValidationError if the password is what everybody knows of the account."""
+def clave_ajena(clave: str, username: str, email: str, settings: Settings) -> None:
+    """Raises ValidationError if the password is what everybody knows of the account or, in production, tries first."""
     conocidos = {username.casefold(), email.casefold(), email.partition("@")[0].casefold()}
     if clave.strip().casefold() in conocidos:
         raise ValidationError("No puede ser su usuario ni su correo.", "password")
+    if settings.flask_env == "production" and adivinable(clave, username, email):
+        raise ValidationError(FACIL, "password")
 
 
 class _Clave(fields.String):
@@ -68,7 +81,9 @@ def _correo(**opciones: Any) -> Texto:
     )
 
 
-class Registro(Entrada):
+class Cuenta(Entrada):
+    """Field by field, as `climaguru` checks them while they are typed."""
+
     username = Texto(
         maximo=50,
         required=True,
@@ -83,14 +98,15 @@ class Registro(Entrada):
         required=True,
         validate=_clave_nueva,
         load_only=True,
-        metadata={"example": "una frase larga", "minLength": LARGO_MINIMO, "maxLength": 72, "format": "password"},
+        metadata={"example": "una frase larga", **CLAVE_NUEVA},
     )
     nombre_completo = Texto(maximo=100, visible=True, metadata={"example": "Ana Pérez"})
 
+
+class Registro(Cuenta):
     @validates_schema(skip_on_field_errors=True)
     def _suya(self, datos: dict[str, Any], **_: Any) -> None:
-        if {"username", "email", "password"} <= datos.keys():  # `climaguru` checks them as they are typed
-            clave_ajena(datos["password"], datos["username"], datos["email"])
+        clave_ajena(datos["password"], datos["username"], datos["email"], current_app.extensions["settings"])
 
 
 class Login(Entrada):
@@ -157,7 +173,7 @@ class CambioPassword(Entrada):
         required=True,
         validate=_clave_nueva,
         load_only=True,
-        metadata={"example": "otra frase larga", "minLength": LARGO_MINIMO, "maxLength": 72, "format": "password"},
+        metadata={"example": "otra frase larga", **CLAVE_NUEVA},
     )
 
 

@@ -117,7 +117,9 @@ class Cliente:
                     return
                 conocida = respuesta.headers.get("ETag")
             if conocida is None or (respuesta.status_code == 304 and monotonic() - empezo < 1):
-                _dormir(retry_after(respuesta) or 1.0, hasta)  # what stands between does not let us wait there
+                _dormir(
+                    min(retry_after(respuesta) or 1.0, SONDEO_S), hasta
+                )  # what stands between does not let us wait there
 
     def esperar(
         self, consulta_id: int, *, plazo_s: float | None = None, al_cambiar: Callable[[Consulta], None] | None = None

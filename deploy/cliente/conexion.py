@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from requests.auth import AuthBase
 
 from deploy.cliente.direccion import es_local, limpiar_url
 from deploy.cliente.errores import Fallo, NoLlega, PlazoVencido, Rechazada, SinPermiso
+from shared.visible import a_la_vista
 
 CONEXION_S, LECTURA_S = 10.0, 30.0
 PACIENCIA_S = 5.0  # with a server that does not answer
@@ -22,6 +24,7 @@ OCUPADO_S = 60.0  # with one that says when to come back
 REFRESCO_S = 10.0  # a refresh that is not heard is repeated while the server still gives the same answer: 30 s
 PASAJEROS = (429, 502, 503, 504)
 MAL_ESCRITO = "El token o la clave de idempotencia llevan caracteres que no se admiten."
+SEGUNDOS = re.compile(r"[0-9]{1,9}")
 T = TypeVar("T")
 DIRECTO = {"http": "", "https": "", "all": ""}  # "" is no proxy, whatever the environment says
 
@@ -218,7 +221,7 @@ class Conexion:
         if 200 <= estado < 300 or estado == 304:
             return None
         if estado < 400:
-            destino = urlsplit(legible(respuesta.headers.get("Location", "")))
+            destino = urlsplit(a_la_vista(respuesta.headers.get("Location", "")))
             return NoLlega(f"{self.url} remite a {destino.scheme}://{destino.netloc}. Use esa dirección en su lugar.")
         problema = _problema(respuesta)
         texto, errores, quiso_decir = problema or (
@@ -235,15 +238,10 @@ class Conexion:
         return NoLlega(texto) if estado >= 500 else Rechazada(texto, estado, errores, quiso_decir)
 
 
-def legible(texto: str) -> str:
-    """Without what could move a terminal's cursor."""
-    return "".join(c for c in texto if c.isprintable())
-
-
 def retry_after(respuesta: requests.Response) -> float | None:
     """Seconds; ours and nginx's are never dates."""
     valor = respuesta.headers.get("Retry-After", "")
-    return float(valor) if valor.isascii() and valor.isdigit() else None
+    return float(valor) if SEGUNDOS.fullmatch(valor) else None
 
 
 def _problema(respuesta: requests.Response) -> tuple[str, dict[str, list[str]], list[str]] | None:
@@ -251,9 +249,9 @@ def _problema(respuesta: requests.Response) -> tuple[str, dict[str, list[str]], 
     try:
         cuerpo = respuesta.json()
         detalle, errores, peticion = cuerpo["detail"], cuerpo.get("errores", {}), cuerpo.get("id_peticion")
-        campos = {legible(c): [legible(t) for t in textos] for c, textos in errores.items()}
-        cola = f" (id_peticion {legible(peticion)})" if respuesta.status_code == 500 and peticion else ""
-        return legible(detalle) + cola, campos, [legible(uno) for uno in cuerpo.get("quiso_decir", [])]
+        campos = {a_la_vista(c): [a_la_vista(t) for t in textos] for c, textos in errores.items()}
+        cola = f" (id_peticion {a_la_vista(peticion)})" if respuesta.status_code == 500 and peticion else ""
+        return a_la_vista(detalle) + cola, campos, [a_la_vista(uno) for uno in cuerpo.get("quiso_decir", [])]
     except (requests.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None
 

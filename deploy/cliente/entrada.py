@@ -12,6 +12,7 @@ from deploy.cliente.direccion import es_local
 from deploy.cliente.errores import SinPermiso
 from deploy.cliente.fin import MalUsada, Orden
 from deploy.cliente.opciones import Servidor, avisar
+from deploy.cliente.salida import decir
 
 servidor = click.option(
     "--url", envvar="CLIMAGURU_URL", show_envvar=True, help="El servidor; queda como el de las demás órdenes."
@@ -45,7 +46,7 @@ def entrar(url: str | None, usuario: str | None, clave_stdin: bool) -> None:
     with Cliente(direccion, al_reintentar=avisar) as cliente:
         sesion = cliente.entrar(str(usuario), str(clave))
     ajustes.recordar(direccion, ajustes.Guardada(sesion.usuario, sesion.access_token, sesion.refresh_token))
-    click.echo(f"Entró en {direccion} como «{sesion.usuario}» ({sesion.rol}).", err=True)
+    decir(f"Entró en {direccion} como «{sesion.usuario}» ({sesion.rol}).")
 
 
 @click.command("salir", cls=Orden)
@@ -59,7 +60,7 @@ def salir(url: str | None) -> None:
     except SinPermiso:
         pass  # it had ended by itself
     ajustes.olvidar(abierto.direccion())
-    click.echo(f"Cerró la sesión en {abierto.direccion()}.", err=True)
+    decir(f"Cerró la sesión en {abierto.direccion()}.")
 
 
 def _de_stdin() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -16,6 +15,7 @@ import click
 from deploy.cliente.ajustes import MalAjustado
 from deploy.cliente.destino import motivo
 from deploy.cliente.errores import Fallo, NoLlega, PlazoVencido, Rechazada, SinPermiso
+from deploy.cliente.salida import dar, decir
 
 
 class Fin(IntEnum):
@@ -71,15 +71,16 @@ class Marcha:
     def orden(self) -> str:
         return shlex.join(["climaguru", "seguir", str(self.consulta_id), *self.continuar])
 
-    def consejo(self, fin: Fin) -> str | None:
+    def consejo(self, fin: Fin) -> list[str]:
+        """Lines; none where there is nothing to advise."""
         if fin not in (Fin.SIN_SERVIDOR, Fin.SIN_PERMISO, Fin.PLAZO, Fin.SIN_ESCRIBIR, Fin.INTERRUMPIDA):
-            return None
+            return []
         if self.consulta_id is not None:
             estado = "está terminada" if self.terminada else "sigue"
-            return f"La consulta {self.consulta_id} {estado} en el servidor. Para recogerla:\n  {self.orden}"
+            return [f"La consulta {self.consulta_id} {estado} en el servidor. Para recogerla:", f"  {self.orden}"]
         if self.clave and fin in (Fin.SIN_SERVIDOR, Fin.INTERRUMPIDA):
-            return f"Si la repite, añada --idempotencia {shlex.quote(self.clave)} y no se pedirá dos veces."
-        return None
+            return [f"Si la repite, añada --idempotencia {shlex.quote(self.clave)} y no se pedirá dos veces."]
+        return []
 
 
 class Orden(click.Command):
@@ -94,7 +95,7 @@ class Orden(click.Command):
             resultado = super().invoke(ctx)
             sys.stdout.flush()  # here, where a reader that has gone can still be told apart
         except KeyboardInterrupt:
-            click.echo(err=True)  # below the ^C
+            decir()  # below the ^C
             terminar(marcha, Fin.INTERRUMPIDA, "Interrumpida.")
         except BrokenPipeError:
             _callar()
@@ -110,19 +111,19 @@ class Orden(click.Command):
 
 def terminar(marcha: Marcha, fin: Fin, texto: str, rechazo: Rechazada | None = None) -> NoReturn:
     """Say what happened and what to do next, and end."""
-    click.echo(texto if fin == Fin.INTERRUMPIDA else f"Error: {texto}", err=True)
+    decir(texto if fin == Fin.INTERRUMPIDA else f"Error: {texto}")
     errores, quiso_decir = (rechazo.errores, rechazo.quiso_decir) if rechazo else ({}, [])
     for campo, motivos in errores.items():
         if motivos != [texto]:
-            click.echo(f"  {_opcion(campo)}: {' '.join(motivos)}", err=True)
+            decir(f"  {_opcion(campo)}: {' '.join(motivos)}")
     for uno in quiso_decir:
-        click.echo(f"  --ciudad {shlex.quote(uno)}", err=True)
-    if consejo := marcha.consejo(fin):
-        click.echo(consejo, err=True)
+        decir(f"  --ciudad {shlex.quote(uno)}")
+    for linea in marcha.consejo(fin):
+        decir(linea)
     if marcha.en_json:
         error: dict[str, Any] = {"error": texto, "salida": int(fin), "errores": errores}
         error |= {"quiso_decir": quiso_decir, "consulta_id": marcha.consulta_id}
-        click.echo(json.dumps(error, ensure_ascii=False))
+        dar(error)
     sys.exit(fin)
 
 

@@ -16,6 +16,7 @@ from deploy.cliente.destino import comprobar, formato_de, motivo
 from deploy.cliente.direccion import limpiar_url
 from deploy.cliente.errores import SinPermiso
 from deploy.cliente.fin import MalUsada, Marcha
+from deploy.cliente.salida import decir
 from shared.clima import Formato, Parametro, Proveedor
 
 Funcion = Callable[..., Any]
@@ -80,7 +81,7 @@ class Entrega:
 
 
 def avisar(texto: str) -> None:
-    click.echo(f"Aviso: {texto}", err=True)
+    decir(f"Aviso: {texto}")
 
 
 def del_servidor(funcion: Funcion) -> Funcion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -18,6 +17,7 @@ from deploy.cliente.fin import Fin, MalUsada, Marcha, Orden, terminar
 from deploy.cliente.opciones import Entrega, Servidor, avisar, de_entrega, del_lugar, del_servidor
 from deploy.cliente.pantalla import Seguimiento, resumen
 from deploy.cliente.respuestas import Consulta
+from deploy.cliente.salida import dar, decir
 from shared.clima import Resolucion
 
 SIN_REMEDIO = ("ciudad_desconocida", "sin_proveedores")  # asking again gives the same
@@ -90,7 +90,7 @@ def cancelar(consulta_id: int, servidor: Servidor) -> None:
     """Termina una consulta sin esperar su respuesta. Repetirlo no hace nada más."""
     with servidor.abrir() as cliente:
         cliente.cancelar(consulta_id)
-    click.echo(f"Consulta {consulta_id} cancelada.", err=True)
+    decir(f"Consulta {consulta_id} cancelada.")
 
 
 def _pedir(
@@ -108,10 +108,13 @@ def _pedir(
         marcha.consulta_id = consulta.id
         _avisar_lugar(consulta)
         if no_esperar:
-            click.echo(_json(consulta) if entrega.en_json else consulta.id)
+            if entrega.en_json:
+                dar(consulta.json)
+            else:
+                decir(str(consulta.id), err=False)
             return
         lugar = f": {consulta.lugar}" if consulta.lugar else ""
-        click.echo(f"Consulta {consulta.id} {'ya pedida antes' if consulta.repetida else 'aceptada'}{lugar}.", err=True)
+        decir(f"Consulta {consulta.id} {'ya pedida antes' if consulta.repetida else 'aceptada'}{lugar}.")
         _recoger(marcha, cliente, entrega)
 
 
@@ -139,11 +142,11 @@ def _recoger(marcha: Marcha, cliente: Cliente, entrega: Entrega) -> None:
         cliente.descargar(consulta.id, sys.stdout.buffer, entrega.formato)
     elif isinstance(entrega.destino, Path):
         largo = cliente.descargar(consulta.id, entrega.destino, entrega.formato)
-        click.echo(f"Guardada en {entrega.destino} ({largo} bytes).", err=True)
+        decir(f"Guardada en {entrega.destino} ({largo} bytes).")
     _avisar(consulta, simulada=entrega.destino is not None or entrega.en_json)
     if entrega.en_json:
         archivo = {"archivo": str(entrega.destino)} if entrega.destino else {}
-        click.echo(_json(consulta, **archivo))
+        dar({**consulta.json, **archivo})
     elif entrega.destino is None:
         resumen(consulta)
 
@@ -151,7 +154,7 @@ def _recoger(marcha: Marcha, cliente: Cliente, entrega: Entrega) -> None:
 def _fallida(marcha: Marcha, consulta: Consulta) -> None:
     """End with the code of a consulta in error; with --json, the consulta is the JSON."""
     if marcha.en_json:
-        click.echo(_json(consulta))
+        dar(consulta.json)
         marcha.en_json = False
     texto = f"La consulta {consulta.id} terminó en error ({consulta.codigo_error}): {consulta.mensaje_error}"
     if consulta.codigo_error not in SIN_REMEDIO:
@@ -166,10 +169,6 @@ def _avisar(consulta: Consulta, *, simulada: bool) -> None:
         avisar(f"Falta algo que aún puede llegar. Para pedir solo eso: climaguru reintentar {consulta.id}")
     if simulada and consulta.datos and consulta.datos.laboratorio:
         avisar("Los datos son SIMULADOS, del laboratorio: no son observaciones.")
-
-
-def _json(consulta: Consulta, **mas: str) -> str:
-    return json.dumps({**consulta.json, **mas}, ensure_ascii=False)
 
 
 def _dia(texto: str, opcion: str) -> date:

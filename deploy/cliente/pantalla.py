@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cliente.respuestas import Consulta, Datos, Faltante, Fuente
+from shared.visible import a_la_vista
 
 ANCHO = 160  # of what no terminal reads
 CAMPOS = {
@@ -65,7 +66,7 @@ class Seguimiento(AbstractContextManager["Seguimiento"]):
         if c.reanuda_en:
             cola = f", sigue a las {c.reanuda_en.astimezone():%H:%M:%S}"
         que = f"Consulta {c.id} · {_lugar(c)} · {c.estado}{cola}"
-        self._barra.update(self._tarea, completed=c.progreso, description=_limpio(que))
+        self._barra.update(self._tarea, completed=c.progreso, description=a_la_vista(que))
 
 
 def resumen(c: Consulta) -> None:
@@ -74,16 +75,21 @@ def resumen(c: Consulta) -> None:
         return
     consola = Consola() if sys.stdout.isatty() else Consola(width=ANCHO)
     fechas = f", {c.fecha_inicio} a {c.fecha_fin}" if c.fecha_inicio else ""
-    consola.print(Text(f"{_lugar(c)} ({c.latitud}, {c.longitud}){fechas}", style="bold"))
+    consola.print(_texto(f"{_lugar(c)} ({c.latitud}, {c.longitud}){fechas}", "bold"))
     if c.datos.laboratorio:
         consola.print("Datos SIMULADOS del laboratorio: no son observaciones.", style="yellow")
     consola.print(_tabla(c.datos))
-    consola.print(Text(f"Cielo: {c.datos.descripcion_clima or '—'}"))
+    consola.print(_texto(f"Cielo: {c.datos.descripcion_clima or '—'}"))
     for fuente in c.datos.fuentes:
         dicho = [fuente.motivo, fuente.atribucion if fuente.estado == "usada" else None]
-        consola.print(Text(": ".join([f"{fuente.proveedor} {fuente.estado}", *filter(None, dicho)]), style="dim"))
+        consola.print(_texto(": ".join([f"{fuente.proveedor} {fuente.estado}", *filter(None, dicho)]), "dim"))
     for falta in c.datos.faltantes:
-        consola.print(Text(_falta(falta), style="yellow" if falta.pasajero else "dim"))
+        consola.print(_texto(_falta(falta), "yellow" if falta.pasajero else "dim"))
+
+
+def _texto(linea: str, estilo: str = "") -> Text:
+    """One line, in which nothing that a server sent is a command to the terminal or to rich."""
+    return Text(a_la_vista(linea), style=estilo)
 
 
 def _falta(f: Faltante) -> str:
@@ -97,11 +103,11 @@ def _tabla(d: Datos) -> Table:
     fuentes = [f for f in d.fuentes if f.valores]
     tabla = Table()
     for titulo in ("", "combinado", "acuerdo", *(f.proveedor for f in fuentes)):
-        tabla.add_column(titulo, justify="right" if titulo else "left", no_wrap=True)
+        tabla.add_column(_texto(titulo), justify="right" if titulo else "left", no_wrap=True)
     for titulo, campo in CAMPOS.items():
         partes = (_de_fuente(f, campo) for f in fuentes)
         combinado = _cifra(getattr(d, campo), al_menos=campo in d.al_menos)
-        tabla.add_row(titulo, combinado, d.acuerdo.get(campo, "—"), *partes)
+        tabla.add_row(titulo, combinado, _texto(d.acuerdo.get(campo, "—")), *partes)
     return tabla
 
 
@@ -130,7 +136,3 @@ def _lugar(c: Consulta) -> str:
     if c.lugar is None or c.lugar.nombre is None:
         return c.ciudad or "Coordenadas"
     return f"{c.lugar} (de «{c.corregido_de}»)" if c.corregido_de else str(c.lugar)
-
-
-def _limpio(texto: str) -> str:
-    return "".join(letra for letra in texto if letra.isprintable())

@@ -1,6 +1,7 @@
 """The socket side: one thread per connection, HTTP/1.1 kept alive, silent unless asked."""
 
 import errno
+import re
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 CUERPO_MAXIMO = 1024 * 1024
+LARGO = re.compile(r"[0-9]{1,9}")
 COLA = 512
 ESPERA_S = 60
 
@@ -58,7 +60,7 @@ class Manejador(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         environ = self.make_environ()
         largo = environ.get("CONTENT_LENGTH") or "0"
-        if not largo.isdigit() or int(largo) > CUERPO_MAXIMO or "HTTP_TRANSFER_ENCODING" in environ:
+        if not LARGO.fullmatch(largo) or int(largo) > CUERPO_MAXIMO or "HTTP_TRANSFER_ENCODING" in environ:
             self.send_error(413)
             return
         if self.headers.get("Expect", "").lower() == "100-continue":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NUMERICAS = frozenset({"latitud", "longitud", "valorobservado", "altitud"})
-TROZO = re.compile(r"\s*('(?:[^']|'')*'|[-+]?\d+(?:\.\d+)?|>=|<=|!=|<>|[=<>(),]|[A-Za-z_:][\w:]*)")
+TROZO = re.compile(r"\s*('(?:[^']|'')*'|[-+]?\d+(?:\.\d+)?|>=|<=|!=|<>|[=<>(),]|[A-Za-z_:][\w:]*)", re.ASCII)
 LIMITE_POR_DEFECTO = 1000
 LIMITE_MAXIMO = 200_000
 
@@ -89,7 +89,7 @@ def leer(parametros: Mapping[str, str], existentes: frozenset[str]) -> Consulta:
 
 def _entero(parametros: Mapping[str, str], nombre: str, por_defecto: int) -> int:
     texto = parametros.get(nombre, str(por_defecto)).strip()
-    if not texto.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,9}", texto):
         raise ConsultaMala("query.compiler.malformed", f"Invalid value for {nombre}: {texto}")
     return int(texto)
 
@@ -152,7 +152,7 @@ def _valor(trozos: list[str]) -> str:
     trozo = trozos.pop(0) if trozos else ""
     if trozo.startswith("'"):
         return trozo[1:-1].replace("''", "'")
-    if not re.fullmatch(r"[-+]?\d+(\.\d+)?", trozo):
+    if not re.fullmatch(r"[-+]?\d+(\.\d+)?", trozo, re.ASCII):
         raise _no_se_entiende(trozo)
     return trozo
 

@@ -19,6 +19,8 @@ from time import monotonic, sleep
 from rich.console import Console
 from rich.text import Text
 
+from shared.visible import a_la_vista
+
 GRACIA_S = 30.0
 PAUSA_MAXIMA_S = 10.0
 ESTABLE_S = 30.0  # who lived longer starts again without a pause for earlier falls
@@ -129,9 +131,10 @@ class Supervisor:
     def _copiar(self, nombre: str, proceso: subprocess.Popen[str]) -> None:
         color = COLORES[[s.nombre for s in self._servicios].index(nombre) % len(COLORES)]
         assert proceso.stdout is not None
-        for linea in proceso.stdout:
-            texto = Text(f"{nombre:<{self._ancho}} │ ", style=color)
-            self._consola.print(texto.append_text(Text.from_ansi(linea.rstrip(), style="default")))
+        with proceso.stdout as salida:
+            for linea in salida:
+                texto = Text(f"{nombre:<{self._ancho}} │ ", style=color)
+                self._consola.print(texto.append(a_la_vista(linea.rstrip()), style="default"))
 
     def _esperar(self, servicio: Servicio, hasta: float) -> None:
         assert servicio.proceso is not None

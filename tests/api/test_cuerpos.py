@@ -116,6 +116,42 @@ def test_una_busqueda_rara_no_se_adivina(cliente: FlaskClient, admin: dict[str, 
     assert r.status_code in ((200,) if busqueda in ("page=01", "page=1&page=2") else (422,)), r.text
 
 
+def una_consulta(cliente: FlaskClient, con: dict[str, str]) -> int:
+    cuerpo = cliente.post(TR, json={"ciudad": "Cali"}, headers=con).json
+    assert cuerpo
+    return int(cuerpo["consulta"]["id"])
+
+
+@pytest.mark.parametrize("cero", ["٠", "०", "０"])
+def test_un_id_en_otras_cifras_no_es_otro_nombre_de_la_consulta(
+    cliente: FlaskClient, admin: dict[str, str], cero: str
+) -> None:
+    uno = una_consulta(cliente, admin)
+    otro = "".join(chr(ord(cero) + int(c)) for c in str(uno))
+    assert cliente.get(f"/api/consultas/{uno}", headers=admin).status_code == 200
+    problema(cliente.get(f"/api/consultas/{otro}", headers=admin), 404)
+
+
+CIFRAS = ("²", "٣", "½", "9" * 5000)
+CON_CIFRAS = ("If-None-Match", "Last-Event-ID", "Range", "If-Modified-Since", "X-Forwarded-For", "Accept", "Prefer")
+
+
+@pytest.mark.parametrize("cifra", CIFRAS, ids=lambda c: c[:20])
+def test_una_cifra_que_no_lo_es_en_una_cabecera_o_en_la_ruta_es_como_cualquier_palabra(
+    cliente: FlaskClient, admin: dict[str, str], cifra: str
+) -> None:
+    """As WSGI has them: bytes of UTF-8 read as latin-1."""
+    cruda = cifra.encode().decode("latin-1")
+    ruta = f"/api/consultas/{una_consulta(cliente, admin)}"
+    for valor in (cruda, f"bytes={cruda}-{cruda}", f"text/html;q={cruda}", f"wait={cruda}"):
+        for nombre in CON_CIFRAS:
+            clave = f"HTTP_{nombre.upper().replace('-', '_')}"
+            r = cliente.get(ruta, headers=admin, environ_overrides={clave: valor})
+            assert r.status_code == 200, (nombre, valor, r.text)
+    for metodo, camino in (("GET", ""), ("POST", "/cancelar"), ("GET", "/descargar"), ("GET", "/eventos")):
+        assert cliente.open(f"/api/consultas/{cifra}{camino}", method=metodo, headers=admin).status_code == 404
+
+
 @pytest.mark.parametrize(
     "clave", ["a\x00b", "a\x7fb", "a\tb", "ñ", "x" * 101, "", "\u200b".encode().decode("latin-1"), "a\x1b[31m", " x"]
 )

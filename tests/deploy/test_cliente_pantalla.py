@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from requests import Response
 
+from deploy.cliente.conexion import retry_after
 from deploy.cliente.pantalla import _cifra, resumen
 from deploy.cliente.respuestas import leer_consulta
 
@@ -65,3 +67,17 @@ def test_un_total_de_tres_dias_de_treinta_lo_dice(capsys: pytest.CaptureFixture[
 def test_se_redondea_como_redondea_la_api(valor: float, escrito: str) -> None:
     """round() says 20.1 of 20.15 and 20.0 of 20.05: halves to even, or what the float happens to be."""
     assert _cifra(valor) == escrito
+
+
+@pytest.mark.parametrize(
+    ("valor", "espera_s"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        *((malo, None) for malo in ("", "\u00b2", "٣", "-1", "1.5", "1e3", "9" * 400, " ", "mañana")),
+    ],
+)
+def test_un_retry_after_que_no_es_un_numero_es_como_si_no_viniera(valor: str, espera_s: float | None) -> None:
+    respuesta = Response()
+    respuesta.headers["Retry-After"] = valor
+    assert retry_after(respuesta) == espera_s

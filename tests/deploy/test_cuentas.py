@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, delete, select
 
+from api.esquemas.cuentas import FACIL
+from deploy.local.pila import generar_secretos
 from shared import sesiones, usuarios
 from shared.db import Sesiones
 from shared.modelos import LogActividad, Rol, Usuario
@@ -76,6 +78,23 @@ def test_lo_mal_tecleado_se_dice_y_no_crea_nada(
     assert dice in queja(climaguru(entorno, "crear-admin", *orden, teclas=teclas))
     assert anotadas(motor) == []
     assert entra(motor, "luisa", CLAVE) is None
+
+
+def test_en_produccion_la_consola_tampoco_toma_una_adivinable(motor_mariadb: Engine) -> None:
+    produccion = entorno_de(motor_mariadb, FLASK_ENV="production", **generar_secretos())
+    dice = f"Error: contraseña: {FACIL}"
+    assert queja(climaguru(produccion, "crear-admin", *LUISA, teclas="password123\n")) == dice
+    assert queja(climaguru(produccion, "crear-admin", *LUISA, teclas="luisa@ejemplo.co\n")).endswith("ni su correo.")
+    assert climaguru(produccion, "crear-admin", *LUISA, "--generar").exit_code == 0
+    assert queja(climaguru(produccion, "cambiar-clave", "--usuario", "luisa", teclas="luisa12345\n")) == dice
+    assert climaguru(produccion, "cambiar-clave", "--usuario", "luisa", "--generar").exit_code == 0
+    with Sesiones(motor_mariadb).transaccion() as s:
+        s.execute(delete(LogActividad))
+        s.execute(delete(Usuario))
+
+
+def test_fuera_de_produccion_la_consola_si_la_toma(entorno: dict[str, str]) -> None:
+    assert climaguru(entorno, "crear-admin", *LUISA, teclas="password123\npassword123\n").exit_code == 0
 
 
 def test_un_usuario_o_correo_que_ya_esta_se_nombra(entorno: dict[str, str]) -> None:

@@ -36,6 +36,11 @@ def test_un_numero_tambien_puede_venir_escrito(crudo: Any, leido: float | None) 
     assert numero_escrito(crudo) == leido
 
 
+@pytest.mark.parametrize("crudo", ["²", "٣", "１", "1_0", "0x1", "1,5", "nan", "inf", "", "9" * 5000])
+def test_una_cifra_que_python_leeria_y_nadie_escribe_asi_no_es_un_numero(crudo: str) -> None:
+    assert numero_escrito(crudo) is None
+
+
 def test_un_codigo_que_no_cabe_en_ningun_catalogo_no_es_un_codigo() -> None:
     assert (entero(803), entero(803.0), entero(1e300), entero(2**31)) == (803, 803, None, None)
 

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 INCOMPRENSIBLE = "respondió algo que no se entiende"
 ANOS = range(1900, 2200)  # of an instant; beyond, reckoning with it may leave the calendar
+ESCRITO = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 MILISEGUNDOS_DESDE = 1e11  # as seconds it is the year 5138
 ENTERO_MAXIMO = 2**31 - 1
 TEXTO_MAXIMO = 200
@@ -55,12 +56,9 @@ def numero(valor: Any) -> float | None:
 
 
 def numero_escrito(valor: Any) -> float | None:
-    """A number, also as text, with blanks around it."""
+    """A number, also as text, with blanks around it. Python would read «1_0» and «٣» too."""
     if isinstance(valor, str):
-        try:
-            valor = float(valor)
-        except ValueError:
-            return None
+        valor = float(valor) if ESCRITO.fullmatch(valor.strip()) else None
     return numero(valor)
 
 

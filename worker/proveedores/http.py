@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import requests
 import tenacity
 import urllib3
-from requests.adapters import HTTPAdapter
+
+from worker.proveedores.plazo import Adaptador, hasta
 
 INTENTOS = 3
 ESPERA_BASE_S, ESPERA_MAXIMA_S = 0.3, 4.0
@@ -109,13 +110,18 @@ class Esperas:
 
 def crear_sesion(conexiones: int) -> requests.Session:
     """One per process: keeps connections open, ignores proxies and .netrc of the machine."""
-    sesion = requests.Session()
+    sesion = _Sesion()
     sesion.trust_env = False
     sesion.headers["User-Agent"] = AGENTE
-    adaptador = HTTPAdapter(pool_connections=16, pool_maxsize=conexiones)
+    adaptador = Adaptador(pool_connections=16, pool_maxsize=conexiones)
     sesion.mount("http://", adaptador)
     sesion.mount("https://", adaptador)
     return sesion
+
+
+class _Sesion(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: none is followed, and requests would read the whole body of one before it says so."""
 
 
 class Http:
@@ -204,15 +210,18 @@ class Http:
             raise ErrorProveedor("se agotó el tiempo de la consulta", tarde=True)
         esperas = (min(self._esperas.conexion_s, queda), min(self._esperas.lectura_s, queda))
         try:
-            with self._sesion.get(
-                url,
-                params=params,
-                headers=cabeceras,
-                timeout=esperas,
-                stream=True,
-                allow_redirects=False,
-                verify=certificados or True,
-            ) as respuesta:
+            with (
+                hasta(self._plazo),
+                self._sesion.get(
+                    url,
+                    params=params,
+                    headers=cabeceras,
+                    timeout=esperas,
+                    stream=True,
+                    allow_redirects=False,
+                    verify=certificados or True,
+                ) as respuesta,
+            ):
                 self.laboratorio |= CABECERA_LABORATORIO in respuesta.headers
                 return self._interpretar(respuesta)
         except requests.Timeout:
@@ -221,8 +230,6 @@ class Http:
             fallo = ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True)
         except requests.RequestException:
             fallo = ErrorProveedor("la petición no se pudo hacer")
-        except ValueError:  # requests reads a Location even where it is not to be followed
-            fallo = ErrorProveedor("redirige a una dirección que no se entiende")
         raise fallo  # out here, so that no exception whose text holds the URL, and maybe a key, hangs on it
 
     def _interpretar(self, respuesta: requests.Response) -> Any:
@@ -247,7 +254,7 @@ class Http:
         )
 
     def _leer(self, respuesta: requests.Response) -> bytes:
-        """The body, decoded; a peer that trickles is cut at the deadline, a huge body at CUERPO_MAXIMO."""
+        """The body, decoded; a huge one is cut at CUERPO_MAXIMO."""
         trozos: list[bytes] = []
         largo = 0
         try:
@@ -255,9 +262,9 @@ class Http:
                 largo += len(trozo)
                 if largo > CUERPO_MAXIMO:
                     raise ErrorProveedor("la respuesta pasa de 32 MiB")
-                if monotonic() > self._plazo:
-                    raise ErrorProveedor("no terminó de responder a tiempo", tarde=True)
                 trozos.append(trozo)
+        except urllib3.exceptions.ReadTimeoutError:
+            raise ErrorProveedor("no terminó de responder a tiempo", reintentable=True, tarde=True) from None
         except urllib3.exceptions.HTTPError:
             raise ErrorProveedor("no se pudo conectar o cortó la respuesta", reintentable=True) from None
         return self._tapar(b"".join(trozos))
