@@ -190,7 +190,7 @@ def _exigir(*, refresh: bool) -> None:
         raise Problema(401, SIN_TOKEN, cabeceras=DESAFIO) from e
     token = get_jwt()
     quien = token["sub"]
-    usuario_id = int(quien) if len(quien) <= LARGO_ID and quien.isdecimal() else 0
+    usuario_id = int(quien) if len(quien) <= LARGO_ID and quien.isascii() and quien.isdecimal() else 0
     usuario = sesiones.con_token(sesion(), usuario_id, token[SESION], token[EPOCA])
     if usuario is None:
         raise Problema(401, INVALIDO, cabeceras=DESAFIO)

@@ -126,8 +126,8 @@ def db() -> None:
 def upgrade(revision: str) -> None:
     """Sube el esquema a REVISION (por defecto, a la última). Repetirlo no hace daño.
 
-    Después da a los usuarios de deploy/mysql/preparar.sh sus permisos en cada tabla, si quien migra puede darlos, y dice
-    qué cuentas tienen nombres de antes que hoy no se aceptarían (climaguru revisar-nombres).
+    Después da a los usuarios de deploy/mysql/preparar.sh sus permisos en cada tabla, si quien migra puede darlos, y
+    dice qué cuentas tienen nombres de antes que hoy no se aceptarían (climaguru revisar-nombres).
     """
     from deploy.base import base_de_datos
     from deploy.nombres import informar

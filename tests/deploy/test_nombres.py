@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, delete, select
 
-from shared import usuarios
+from shared import sesiones, usuarios
 from shared.db import Sesiones
 from shared.modelos import LogActividad, Usuario
 from tests.deploy.ordenes import climaguru, entorno_de, queja
@@ -87,6 +88,8 @@ def test_decirlo_no_cambia_nada(motor: Engine, entorno: dict[str, str]) -> None:
 def test_renombrada_ya_no_esta_en_la_lista_y_conserva_clave_y_sesiones(motor: Engine, entorno: dict[str, str]) -> None:
     with Sesiones(motor).transaccion() as s:
         antes = usuarios.crear(s, username=".beto.", email="be\u200bto@ejemplo.co", password="una frase", rounds=4)
+        visita = sesiones.Visita(None, None, datetime.now(UTC) + timedelta(days=1))
+        abierta = sesiones.abrir(s, antes.id, visita)[0].id
     r = climaguru(entorno, "renombrar", str(antes.id), "--usuario", "beto", "--correo", "beto@ejemplo.co")
     assert r.exit_code == 0, r.output
     assert r.output.splitlines() == [
@@ -95,7 +98,7 @@ def test_renombrada_ya_no_esta_en_la_lista_y_conserva_clave_y_sesiones(motor: En
     ]
     assert "hoy se aceptarían" in climaguru(entorno, "revisar-nombres").output
     with Sesiones(motor).transaccion() as s:
-        assert usuarios.con_token(s, antes.id, "un-jti", usuarios.epoca(antes)) is not None
+        assert sesiones.con_token(s, antes.id, abierta, sesiones.epoca(antes)) is not None
         (fila,) = s.scalars(select(LogActividad))
     assert (fila.accion, fila.user_agent) == ("cambiar_usuario", "climaguru renombrar")
     assert fila.detalle == {"usuario_id": antes.id, "username": "beto", "email": "beto@ejemplo.co"}

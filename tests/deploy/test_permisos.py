@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from shared import esquema, limpieza, permisos
 from shared.db import Sesiones, crear_motor
-from shared.modelos import Base, LogActividad, TokenRevocado
+from shared.modelos import Base, LogActividad, Sesion, Usuario
 from shared.retencion import CLASES
 from shared.settings import Settings
 from tests.conftest import hacer_settings
@@ -217,19 +217,22 @@ def test_en_sqlite_no_hay_permisos_que_dar(motor_sqlite: Engine) -> None:
 
 @pytest.fixture
 def vieja(preparado: Preparado) -> Preparado:
-    """With two rows of activity and a token, of which one row is young."""
+    """With two rows of activity, one of them young, and a session that expired."""
     subir(preparado)
     with motor_de(preparado, "USER") as motor, Sesiones(motor).transaccion() as s:
         s.add_all(LogActividad(accion="x", creado_en=hace(dias)) for dias in (30, 1))
-        s.add(TokenRevocado(jti="j", expira_en=hace(30)))
+        ana = Usuario(username="ana", email="ana@ejemplo.co", password_hash="-")
+        s.add(ana)
+        s.flush()
+        s.add(Sesion(id="j", usuario_id=ana.id, jti_refresco="j", expira_en=hace(30)))
     return preparado
 
 
 def quedan(preparado: Preparado) -> tuple[object, object]:
-    """Rows of activity, tokens."""
+    """Rows of activity, sessions."""
     filas = [
         preparado.servidor.ejecutar(f"SELECT COUNT(*) FROM {preparado.base}.{tabla}")[0][0]
-        for tabla in ("logs_actividad WHERE accion = 'x'", "tokens_revocados")
+        for tabla in ("logs_actividad WHERE accion = 'x'", "sesiones")
     ]
     return filas[0], filas[1]
 
@@ -242,14 +245,14 @@ def ajustes(preparado: Preparado, url: str) -> Settings:
 def test_la_agenda_borra_la_actividad_vieja_con_el_usuario_de_la_retencion(vieja: Preparado) -> None:
     with motor_de(vieja, "USER") as motor:
         hechas = limpieza.un_rato(Sesiones(motor), ajustes(vieja, vieja.url("RETENCION", SIN_TLS)), 20)
-    assert hechas == {"tokens": 1, "logs": 1}
+    assert hechas == {"sesiones": 1, "logs": 1}
     assert quedan(vieja) == (1, 0)
 
 
 def test_sin_ese_usuario_lo_dice_y_limpia_lo_demas(vieja: Preparado, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limpieza, "CLASES", CLASES[::-1])
     with motor_de(vieja, "USER") as motor, capture_logs() as lineas:
-        assert limpieza.un_rato(Sesiones(motor), ajustes(vieja, ""), 20) == {"tokens": 1}
+        assert limpieza.un_rato(Sesiones(motor), ajustes(vieja, ""), 20) == {"sesiones": 1}
     assert quedan(vieja) == (2, 0)
     (linea,) = [li for li in lineas if li["event"] == "limpieza_sin_permiso"]
     assert (linea["clase"], linea["log_level"]) == ("logs", "warning")
