@@ -17,12 +17,14 @@ NADIE = "nobody"
 FUERA = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "descargas", ".hypothesis")
 
 
+SIRVE = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+
+
 def constructor() -> dict[str, str]:
-    """Who runs pip, and the Python that they can reach: another user, where root runs the tests."""
-    python = str(Path(sys.executable).resolve())
-    if os.geteuid() == 0 and shutil.which("runuser"):
-        prueba = subprocess.run(["runuser", "-u", NADIE, "--", python, "-c", ""], check=False, capture_output=True)
-        if prueba.returncode == 0:
+    """Who runs pip, and a Python that they can reach: another user, where root runs the tests."""
+    for python in (str(Path(sys.executable).resolve()), "/usr/bin/python3"):
+        orden = ["runuser", "-u", NADIE, "--", python, "-c", SIRVE]
+        if os.geteuid() == 0 and subprocess.run(orden, check=False, capture_output=True).returncode == 0:
             return {"CONSTRUCTOR": NADIE, "PYTHON": python}
     return {"PYTHON": sys.executable}
 
