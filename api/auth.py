@@ -73,11 +73,16 @@ def _red_conocida() -> bool:
 def _entro() -> None:
     """The right password: its failures are forgotten, and the network is known."""
     cliente: Redis = current_app.extensions["redis"]
+    _olvidar_fallos(_cuenta())
+    with suppress(RedisError):
+        cliente.set(f"{CONOCIDA}{_cuenta_y_red()}", "1", ex=CONOCIDA_S)
+
+
+def _olvidar_fallos(cuenta: str) -> None:
     with suppress(RedisError):
         for limite in limitador.current_limits:
-            if _cuenta() in limite.key:
+            if cuenta in limite.key:
                 limitador.limiter.clear(limite.limit, *limite.request_args)
-        cliente.set(f"{CONOCIDA}{_cuenta_y_red()}", "1", ex=CONOCIDA_S)
 
 
 def _propia_cuenta() -> str:
@@ -181,9 +186,7 @@ def logout(datos: dict[str, Any]) -> dict[str, str]:
 
 @rutas.post("/cambiar-password")
 @acceso.con_login
-@limitador.limit(
-    lambda: _settings().limite_login_cuenta, key_func=_propia_cuenta, deduct_when=lambda r: r.status_code == 422
-)
+@limitador.limit(lambda: _settings().limite_login_cuenta, key_func=_propia_cuenta)  # counted before it is checked
 @rutas.arguments(CambioPassword)
 @rutas.response(200, Mensaje)
 @rutas.alt_response(409, description="La contraseña se cambió mientras tanto.")
@@ -201,6 +204,7 @@ def cambiar_password(datos: dict[str, str]) -> dict[str, str]:
     nuevo = usuarios.cifrar_password(datos["nueva"], _settings().bcrypt_rounds, red())
     if not usuarios.cambiar_password(sesion(), usuario, nuevo):
         raise Problema(409, "La contraseña se cambió mientras tanto. Vuelva a entrar.")
+    _olvidar_fallos(_propia_cuenta())
     anotar("cambiar_password", usuario.id)
     sesion().commit()
     return {"message": "Contraseña cambiada. Vuelva a entrar con la nueva."}

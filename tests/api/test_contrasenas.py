@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
+import bcrypt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from api.esquemas.cuentas import FACIL
 from deploy.local.pila import generar_secretos
+from shared import usuarios
 from shared.adivinable import adivinable
 from shared.settings import Settings, entorno
 from tests.api.ayuda import CLAVE, como, entrar, problema
@@ -88,3 +93,42 @@ def test_los_diccionarios_no_se_leen_al_arrancar() -> None:
         "REDIS_URL": "redis://127.0.0.1:1",
     }
     assert subprocess.run([sys.executable, "-c", programa], env=entorno(**ajustes), check=False).returncode == 0
+
+
+def test_treinta_intentos_a_la_vez_de_cambiarla_son_diez(
+    app: Flask, cliente: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are counted before bcrypt sees them; one that has a token is no better than one that has none."""
+    con = entrar(cliente)
+    monkeypatch.setattr(usuarios, "EN_COLA", 100)
+    monkeypatch.setattr(usuarios, "DE_UNA_RED", 100)
+    vistas, verdadero = [], bcrypt.checkpw
+
+    def mirar(clave: bytes, guardada: bytes) -> bool:
+        vistas.append(clave)
+        return verdadero(clave, guardada)
+
+    monkeypatch.setattr(bcrypt, "checkpw", mirar)
+
+    def uno(_: int) -> int:
+        cuerpo = {"actual": "no es esta", "nueva": "otra frase larga"}
+        return app.test_client().post("/api/auth/cambiar-password", json=cuerpo, headers=con).status_code
+
+    with ThreadPoolExecutor(30) as hilos:
+        assert Counter(hilos.map(uno, range(30))) == {422: 10, 429: 20}
+    assert len(vistas) == 10
+
+
+def test_cambiarla_bien_olvida_los_fallos_y_no_gasta_el_limite(
+    cliente: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "limite_login_cuenta", "3/minute")
+    entrar(cliente)
+    claves = [f"una frase larga {n}" for n in range(5)]
+    for actual, nueva in pairwise([CLAVE, *claves]):
+        tokens = cliente.post("/api/auth/login", json={"username": "ana", "password": actual}).json
+        con = {"Authorization": f"Bearer {tokens['access_token']}"}
+        for clave, estado in (("no es esta", 422), ("tampoco es", 422), (actual, 200)):
+            cuerpo = {"actual": clave, "nueva": nueva}
+            r = cliente.post("/api/auth/cambiar-password", json=cuerpo, headers=con)
+            assert r.status_code == estado, r.text
