@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.deploy.instalacion import REPO, Instalacion
-from tests.pila import Persona, entorno_limpio
+from tests.pila import Persona
 from tests.servidores import MariaDB, Redis, binario, esperar
 
 RUNBOOK = (REPO / "deploy/RUNBOOK.md").read_text()
@@ -50,8 +50,7 @@ def entorno(en_marcha: Instalacion, mariadb: MariaDB, servidor_redis: Redis, tmp
     for nombre, texto in (("respaldo.env", f"RESPALDO_DESTINO={respaldos}\n{url}"), ("migraciones.env", url)):
         (raiz / "etc/climaguru" / nombre).write_text(texto)
         (raiz / "etc/climaguru" / nombre).chmod(0o600)
-    fijo = {"RAIZ": str(raiz), "SYSTEMCTL": str(en_marcha.gobierno.systemctl), "PYTHON": sys.executable}
-    return entorno_limpio(**fijo) | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    return en_marcha.entorno() | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
 
 
 def aqui(orden: str, una: Instalacion) -> str:
