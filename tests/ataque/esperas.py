@@ -17,7 +17,7 @@ from tests.ataque.registro import Informe, ataque
 POR_PROCESO: int = Settings.model_fields["esperas_por_usuario"].default
 LARGA, CORTA = 1000, 160
 DIRECCIONES = 40  # of the attacker: nginx lets each hold 100 connections and make 50 requests a second
-QUIETO_S = 4
+QUIETO_S = 15  # half of what is waited for: who is refused hears of it before
 VECES = 300  # another user's requests, before and beside
 
 

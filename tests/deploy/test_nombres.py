@@ -66,7 +66,7 @@ def test_se_dice_de_cada_cuenta_que_no_valdria_y_que_hacer(
 
 def test_si_todas_valen_no_hay_nada_que_decir(motor: Engine, entorno: dict[str, str]) -> None:
     de_antes(motor, BIEN)
-    assert climaguru(entorno, "db", "upgrade").output == "Esquema al día.\n"
+    assert climaguru(entorno, "db", "upgrade").stdout == "Esquema al día.\n"
     assert climaguru(entorno, "revisar-nombres").output == "Todas las cuentas tienen nombres que hoy se aceptarían.\n"
 
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.deploy.instalacion import REPO, Instalacion
-from tests.pila import Persona, entorno_limpio
+from tests.pila import Persona
 from tests.preparado import SIN_TLS, Preparado
 from tests.servidores import MariaDB, Redis, binario, esperar
 
@@ -52,8 +52,7 @@ def entorno(
     copia = en_marcha.fichero.with_name("respaldo.env")
     copia.write_text(f"RESPALDO_DESTINO={respaldos}\nDATABASE_URL={vm2.url('RESPALDO', SIN_TLS)}\n")
     copia.chmod(0o600)
-    fijo = {"RAIZ": str(raiz), "SYSTEMCTL": str(en_marcha.gobierno.systemctl), "PYTHON": sys.executable}
-    return entorno_limpio(**fijo) | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    return en_marcha.entorno() | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
 
 
 def aqui(orden: str, una: Instalacion) -> str:
