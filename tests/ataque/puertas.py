@@ -63,6 +63,20 @@ def cerrar_al_dueno(b: Blanco, largo: bool) -> Informe:
 
 
 @ataque
+def inundar_la_actividad(b: Blanco, largo: bool) -> Informe:
+    """Peticiones rechazadas sin fin, para llenar el registro de actividad"""
+    victima = b.persona()
+    red, n, empezo = b.red().rpartition(".")[0], 200 if largo else 50, monotonic()
+    estados = [b.entrar(victima.nombre, f"mala {k}", f"{red}.{1 + k % 50}").status_code for k in range(n)]
+    minutos = 1 + int((monotonic() - empezo) // 60)
+    filas = b.sql("SELECT COUNT(*) FROM @@logs_actividad WHERE accion = 'limitada' AND usuario_id = %s", victima.id)[0][
+        0
+    ]
+    pasaron = max(0, filas - 2 * minutos)  # two limits of the account: of a minute, of an hour
+    return Informe(n, pasaron, f"{estados.count(429)} con 429 dejan {filas} filas")
+
+
+@ataque
 def llenar_la_cola_de_claves(b: Blanco, largo: bool) -> Informe:
     """Cuarenta conexiones de una red que no dejan de probar claves"""
     buenas = [b.persona() for _ in range(8 if largo else 3)]
