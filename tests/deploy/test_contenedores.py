@@ -226,7 +226,8 @@ def test_cada_orden_de_compose_hace_lo_suyo_tras_nginx(todo: Todo, mariadb: Mari
         ips = mariadb.ejecutar(f"SELECT DISTINCT ip_origen FROM {BASE}.consultas")
         assert ips == [("127.0.0.1",)]
         _comprobar_procesos(todo, arrancados)
-        assert todo.redis.negadas() == []
+        negadas = todo.redis.negadas()
+        assert negadas == [], "\n".join(map(str, negadas))
         arrancados[3].parar()
         arrancados[1].matar()
         esperar(lambda: not arrancados[1].sano(), "the healthcheck of a worker that died")
