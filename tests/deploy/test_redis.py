@@ -158,6 +158,23 @@ def test_sin_clave_no_se_lee_nada(cerrado: RedisCerrado) -> None:
     cerrado.mirar().acl_log_reset()
 
 
+def test_al_arrancar_lee_entero_su_fichero_tambien_las_transacciones(tmp_path: Path) -> None:
+    """It reads it as the user default, who is off; Redis 7.0 leaves out what that user could not do."""
+    uno = raiz_sin_clave(tmp_path)
+    with (uno.raiz / "etc/redis/redis.conf").open("a") as conf:
+        conf.write("\nappendonly yes\naof-use-rdb-preamble no\n")
+    assert proteger(uno.raiz).returncode == 0
+    uno.arrancar()
+    try:
+        with redis.Redis.from_url(uno.url) as r, r.pipeline(transaction=True) as tubo:
+            tubo.zadd("cg:una", {"a": 1}).sadd("cg:otra", "b").execute()
+        uno.parar()
+        uno.arrancar()
+        assert (uno.mirar().exists("cg:una", "cg:otra"), uno.mirar().acl_log()) == (2, [])
+    finally:
+        uno.parar()
+
+
 def test_lo_que_los_servicios_no_necesitan_se_les_niega(cerrado: RedisCerrado) -> None:
     mirar = cerrado.mirar()
     permitidas = [o for o in AJENAS if mirar.execute_command("ACL", "DRYRUN", "climaguru", *o.split()) == "OK"]
