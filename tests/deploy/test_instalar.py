@@ -59,7 +59,7 @@ def test_los_secretos_son_nuevos_y_los_lee_solo_el_grupo(nueva: Instalacion) -> 
     assert all(len(pares[n]) >= 44 for n in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY"))
     assert pares["PROXIES_DE_CONFIANZA"] == "1"
     assert re.fullmatch("redis://climaguru:[0-9a-f]{64}@127.0.0.1:6379/0", pares["REDIS_URL"])
-    assert "user default reset off\n" in (nueva.raiz / "etc/redis/climaguru.conf").read_text()
+    assert "user default reset off ~* &* +@all\n" in (nueva.raiz / "etc/redis/climaguru.conf").read_text()
     flower = nueva.raiz / "etc/climaguru/flower.env"
     assert flower.read_text().startswith("FLOWER_BASIC_AUTH=operador:")
     assert {f.stat().st_mode & 0o777 for f in (nueva.fichero, flower)} == {0o640}
